@@ -1,0 +1,46 @@
+import { OptionError } from '../errors/errors.ts';
+import type { OverwritePolicy } from '../transfer/overwrite.ts';
+
+/** How to reach a server. Times are in milliseconds. */
+export interface ConnectClientOptions {
+  /** Name, IPv4 or IPv6 address. @default 'localhost' */
+  readonly host?: string;
+  /** @default 1234 */
+  readonly port?: number;
+  /** Time for look-up and connection, and again for the server's hello. @default 10 000 */
+  readonly timeoutMs?: number;
+  /** Who waits for data connections: `client` where the server's ports cannot be reached. @default 'server' */
+  readonly dataListener?: 'server' | 'client';
+  /** Cancels connecting, and later closes the session. */
+  readonly signal?: AbortSignal;
+}
+
+/** How one transfer shall be done. */
+export interface TransferOptions {
+  /** What to do when the target exists. @default 'overwrite' */
+  readonly overwrite?: OverwritePolicy;
+  /** Whether the target gets the source's modified time. @default false */
+  readonly keepTime?: boolean;
+  /** Whether the target gets the source's permission bits (never set-user-id and the like). @default false */
+  readonly keepMode?: boolean;
+  /** Whether content and name are forced to the disk before the transfer counts as done. @default true */
+  readonly fsync?: boolean;
+  /** Cancels the transfer; the session lives on. */
+  readonly signal?: AbortSignal;
+}
+
+const DEFAULTS = { host: 'localhost', port: 1234, timeoutMs: 10_000, dataListener: 'server' } as const;
+
+export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'>> &
+  Pick<ConnectClientOptions, 'signal'>;
+
+/** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
+export const checkConnectOptions = (options: ConnectClientOptions): CheckedConnectOptions => {
+  const checked = { ...DEFAULTS, ...options };
+  const { host, port, timeoutMs } = checked;
+  if (host === '') throw new OptionError('host must not be empty');
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new OptionError(`port must be a whole number from 1 to 65535, not ${port}`);
+  if (!(timeoutMs > 0)) throw new OptionError(`timeoutMs must be above 0, not ${timeoutMs}`);
+  return checked;
+};

@@ -1,0 +1,143 @@
+import { type Observable, ReplaySubject, firstValueFrom, ignoreElements, map, tap } from 'rxjs';
+import { ProtocolError, type SluiceError } from '../../errors/errors.ts';
+import type { Entry } from '../../protocol/entry.ts';
+import { type RemotePath, checkSegment } from '../../protocol/path.ts';
+import type { RemoteSession } from '../dialect.ts';
+import type { Command, Reply } from '../session.ts';
+import { ClientRequests, type RequestWords } from './client-requests.ts';
+import { ClientTransfer, type ClientTransferOptions } from './client-transfer.ts';
+import type { ControlChannel } from './control-channel.ts';
+import { type ReplyMessage, decodeServerMessage, remoteError } from './messages.ts';
+
+/** The far session of the native protocol, as this side speaks to it. */
+export class ClientSession implements RemoteSession {
+  readonly #control: ControlChannel;
+  readonly #requests: ClientRequests;
+  readonly #transfer: ClientTransfer;
+  readonly #ended$ = new ReplaySubject<never>(1);
+  /** Why the server said it will end, for when it does. */
+  #farewell: SluiceError | undefined;
+
+  constructor(control: ControlChannel, options: Omit<ClientTransferOptions, 'requests'>) {
+    this.#control = control;
+    this.#requests = new ClientRequests(control);
+    this.#transfer = new ClientTransfer({ ...options, requests: this.#requests });
+  }
+
+  get ended$(): Observable<never> {
+    return this.#ended$.asObservable();
+  }
+
+  execute(command: Command): Observable<Reply> {
+    switch (command.type) {
+      case 'download':
+        return this.#transfer.download(command);
+      case 'upload':
+        return this.#transfer.upload(command);
+      case 'list':
+        return this.#ask({ type: 'list', path: [...command.path] }, (reply) =>
+          reply.type === 'listing' ? { type: 'listing', entries: this.#entries(command.path, reply) } : undefined,
+        );
+      default:
+        return this.#ask(wordsFor(command), replyFor);
+    }
+  }
+
+  quit(): Observable<never> {
+    return this.#ask({ type: 'quit' }, replyFor).pipe(
+      tap({ complete: () => this.#ended$.complete() }),
+      ignoreElements(),
+    );
+  }
+
+  /** Takes one message of the server. Throws where it breaks the protocol. */
+  hear(payload: Buffer): void {
+    const message = decodeServerMessage(payload);
+    switch (message.type) {
+      case 'ping':
+        this.#control.send({ type: 'pong', id: message.id }).subscribe({ error: () => undefined });
+        return;
+      case 'bye':
+        this.#farewell = remoteError(message);
+        return;
+      case 'error':
+        if (message.id === undefined) throw remoteError(message);
+        this.#requests.settle({ ...message, id: message.id });
+        return;
+      default:
+        this.#requests.settle(message);
+    }
+  }
+
+  /** Ends the session, and with it every request, with an error. */
+  fail(error: SluiceError): void {
+    const reason = error.code === 'CLOSED_EARLY' ? (this.#farewell ?? error) : error;
+    this.#requests.fail(reason);
+    this.#ended$.error(reason);
+  }
+
+  #ask(words: RequestWords, understand: (reply: ReplyMessage) => Reply | undefined): Observable<Reply> {
+    return this.#requests.start(words).reply$.pipe(
+      map((reply) => {
+        const understood = understand(reply);
+        if (understood === undefined)
+          throw new ProtocolError('STATE_UNEXPECTED', `the server answered "${words.type}" with "${reply.type}"`);
+        return understood;
+      }),
+    );
+  }
+
+  /** The entries of a listing, page by page as they are wanted. */
+  async *#entries(path: RemotePath, first: Listing): AsyncGenerator<Entry, void, undefined> {
+    for (let page = first; ; page = await this.#nextPage(path, page.cursor)) {
+      for (const entry of page.entries) {
+        // The server's word for a name is not taken: one that could leave a folder ends the listing.
+        checkSegment(entry.name);
+        yield entry;
+      }
+      if (page.cursor === undefined) return;
+    }
+  }
+
+  async #nextPage(path: RemotePath, cursor: string): Promise<Listing> {
+    const reply = await firstValueFrom(this.#requests.start({ type: 'list', path: [...path], cursor }).reply$);
+    if (reply.type !== 'listing')
+      throw new ProtocolError('STATE_UNEXPECTED', `the server answered "list" with "${reply.type}"`);
+    return reply;
+  }
+}
+
+type Listing = Extract<ReplyMessage, { type: 'listing' }>;
+type PlainCommand = Exclude<Command, { type: 'download' | 'upload' | 'list' }>;
+
+const wordsFor = (command: PlainCommand): RequestWords => {
+  switch (command.type) {
+    case 'stat':
+      return { type: 'stat', path: [...command.path] };
+    case 'remove':
+      return { type: 'delete', path: [...command.path] };
+    case 'makeFolder':
+      return { type: 'mkdir', path: [...command.path] };
+    case 'removeFolder':
+      return { type: 'rmdir', path: [...command.path], recursive: command.recursive };
+    case 'move':
+      return { type: 'move', from: [...command.from], to: [...command.to] };
+    case 'space':
+    case 'ping':
+      return { type: command.type };
+  }
+};
+
+const replyFor = (reply: ReplyMessage): Reply | undefined => {
+  switch (reply.type) {
+    case 'entry':
+      return { type: 'entry', entry: reply.entry };
+    case 'space':
+      return { type: 'space', space: { free: reply.free, total: reply.total } };
+    case 'done':
+    case 'pong':
+      return { type: 'done' };
+    default:
+      return undefined;
+  }
+};

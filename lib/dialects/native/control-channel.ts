@@ -1,0 +1,75 @@
+import type { Socket } from 'node:net';
+import { Observable, catchError, throwError } from 'rxjs';
+import { ConnectionError, SluiceError } from '../../errors/errors.ts';
+import { parseFrames } from '../../operators/parse-frames.ts';
+import { encodeFrame } from '../../protocol/frame-header.ts';
+import { fromReadable } from '../../streams/from-readable.ts';
+import { Valve } from '../../streams/valve.ts';
+import { type Message, encodeMessage } from './messages.ts';
+
+const LINGER_MS = 500;
+
+export interface ControlChannelOptions {
+  /** Largest payload to accept, in bytes. */
+  readonly maxPayload: number;
+  /** Messages that may be held before the connection is no longer read. */
+  readonly maxHeld: number;
+}
+
+/** A control connection as frames in and messages out. */
+export class ControlChannel {
+  /**
+   * Emits the payload of each message. Subscribe once; completes when the peer ends the connection between two frames;
+   * errors with frame errors and with `CLOSED_EARLY`. Unsubscribing stops reading.
+   */
+  readonly payload$: Observable<Buffer>;
+  /** Counts messages that are being worked on; while it is closed the connection is not read. */
+  readonly valve: Valve;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket, { maxPayload, maxHeld }: ControlChannelOptions) {
+    this.#socket = socket;
+    this.valve = new Valve({ high: maxHeld, low: maxHeld - 1 });
+    this.payload$ = fromReadable(socket, { own: false })(this.valve.open$).pipe(
+      parseFrames({ maxPayload }),
+      catchError((error: unknown) => throwError(() => (error instanceof SluiceError ? error : connectionLost(error)))),
+    );
+  }
+
+  /** The other end's address. */
+  get peer(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  /**
+   * Sends a message on subscription. Never emits; completes when the kernel has taken it, so that whoever waits for it
+   * is slowed down with a peer that does not read. Errors with `CLOSED_EARLY`.
+   */
+  send(message: Message): Observable<never> {
+    return new Observable((subscriber) => {
+      if (!this.#socket.writable) {
+        subscriber.error(connectionLost());
+        return;
+      }
+      this.#socket.write(encodeFrame(encodeMessage(message)), (error) => {
+        if (error) subscriber.error(connectionLost(error));
+        else subscriber.complete();
+      });
+    });
+  }
+
+  /**
+   * Closes the connection when what was sent is out. What still comes in is thrown away for a moment first: closing on
+   * unread bytes would reset the connection, and the peer would lose our last words.
+   */
+  close(): void {
+    const socket = this.#socket;
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(linger));
+    socket.end();
+    socket.resume();
+  }
+}
+
+export const connectionLost = (cause?: unknown): ConnectionError =>
+  new ConnectionError('CLOSED_EARLY', 'the connection was lost', cause === undefined ? undefined : { cause });

@@ -1,0 +1,30 @@
+/** What a native conversation may take, in bytes, items and milliseconds. */
+export interface NativeLimits {
+  /** Largest control frame before the hello. */
+  readonly helloFrame: number;
+  /** Largest control frame. */
+  readonly controlFrame: number;
+  /** Largest frame of content. */
+  readonly dataFrame: number;
+  /** Requests of one session that are answered at once; further ones wait unread in the connection. */
+  readonly commands: number;
+  /** Entries in one page of a listing. */
+  readonly page: number;
+  /** From a connection's start to its whole hello. */
+  readonly helloMs: number;
+  /** From the offer of a data connection to its peer's token. */
+  readonly dataMs: number;
+  /** From the last request's end to the end of an idle session. */
+  readonly idleMs: number;
+}
+
+export const DEFAULT_LIMITS: NativeLimits = {
+  helloFrame: 4 * 1024,
+  controlFrame: 64 * 1024,
+  dataFrame: 1024 * 1024,
+  commands: 64,
+  page: 1000,
+  helloMs: 10_000,
+  dataMs: 15_000,
+  idleMs: 15 * 60_000,
+};

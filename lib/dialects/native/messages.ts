@@ -1,0 +1,195 @@
+import * as v from 'valibot';
+import { type ErrorCode, isErrorCode } from '../../errors/codes.ts';
+import { type SluiceError, ProtocolError, RemoteError } from '../../errors/errors.ts';
+import { DIGEST_NAMES } from '../../operators/digest.ts';
+import { ENTRY_KINDS } from '../../protocol/entry.ts';
+import { MAX_SEGMENTS, MAX_SEGMENT_BYTES } from '../../protocol/path.ts';
+import { TOKEN_LENGTH } from '../../protocol/token.ts';
+import { OVERWRITE_POLICIES } from '../../transfer/overwrite.ts';
+
+/** The protocol version that this code speaks; see docs/protocol.md. */
+export const PROTOCOL_VERSION = 1;
+
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const time = v.pipe(v.number(), v.safeInteger());
+const mode = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o7777));
+const text = v.pipe(v.string(), v.maxLength(1024));
+const cursor = v.pipe(v.string(), v.maxLength(64));
+const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
+const token = v.pipe(v.string(), v.length(TOKEN_LENGTH));
+const digestText = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+// Names of other lengths and characters are refused by the path rules, with an error that says which rule.
+const path = v.pipe(v.array(v.pipe(v.string(), v.maxLength(4 * MAX_SEGMENT_BYTES))), v.maxLength(4 * MAX_SEGMENTS));
+
+const entry = v.object({
+  name: v.string(),
+  kind: v.picklist(ENTRY_KINDS),
+  size: count,
+  modified: time,
+  mode,
+});
+
+/** How the content of a transfer travels: to a port of the server's (the default), or to one of the client's. */
+const data = v.optional(v.object({ port, token }));
+
+const message = <T extends string, E extends v.ObjectEntries>(type: T, entries: E) =>
+  v.object({ type: v.literal(type), ...entries });
+
+const HELLO = message('hello', { version: count, agent: v.optional(text), digests: v.array(text) });
+
+const WELCOME = message('hello', {
+  version: count,
+  agent: v.optional(text),
+  digest: v.picklist(DIGEST_NAMES),
+  login: v.picklist(['none', 'required']),
+  limits: v.object({ controlFrame: count, dataFrame: count, transfers: count, commands: count, page: count }),
+});
+
+const REQUESTS = v.variant('type', [
+  message('list', { id, path, cursor: v.optional(cursor) }),
+  message('stat', { id, path }),
+  message('get', { id, path, data }),
+  message('put', {
+    id,
+    path,
+    size: v.optional(count),
+    modified: v.optional(time),
+    keepTime: v.optional(v.boolean()),
+    mode: v.optional(mode),
+    overwrite: v.optional(v.picklist(OVERWRITE_POLICIES)),
+    fsync: v.optional(v.boolean()),
+    data,
+  }),
+  message('delete', { id, path }),
+  message('mkdir', { id, path }),
+  message('rmdir', { id, path, recursive: v.optional(v.boolean()) }),
+  message('move', { id, from: path, to: path }),
+  message('space', { id }),
+  message('ping', { id }),
+  message('quit', { id }),
+]);
+
+/** What a client says about one of its running requests. */
+const SIGNALS = v.variant('type', [
+  message('abort', { id, code: v.optional(text), message: v.optional(text) }),
+  message('receipt', { id, bytes: count, digest: digestText }),
+  message('pong', { id }),
+]);
+
+const ERROR = message('error', { id: v.optional(id), code: text, message: v.string() });
+
+const REPLIES = v.variant('type', [
+  message('listing', { id, entries: v.array(entry), cursor: v.optional(cursor) }),
+  message('entry', { id, entry }),
+  message('accepted', { id, entry: v.optional(entry), port: v.optional(port), token: v.optional(token) }),
+  message('completed', { id, bytes: count, digest: digestText }),
+  message('skipped', { id }),
+  message('space', { id, free: count, total: count }),
+  message('done', { id }),
+  message('pong', { id }),
+  ERROR,
+]);
+
+/** What a server says without being asked. */
+const NOTICES = v.variant('type', [message('bye', { code: text, message: v.string() }), message('ping', { id })]);
+
+const TRAILER = v.object({ bytes: count, digest: digestText });
+
+export type Hello = v.InferOutput<typeof HELLO>;
+export type Welcome = v.InferOutput<typeof WELCOME>;
+export type Request = v.InferOutput<typeof REQUESTS>;
+export type Signal = v.InferOutput<typeof SIGNALS>;
+export type ReplyMessage = v.InferOutput<typeof REPLIES>;
+export type ErrorMessage = v.InferOutput<typeof ERROR>;
+export type Notice = v.InferOutput<typeof NOTICES>;
+export type Trailer = v.InferOutput<typeof TRAILER>;
+export type Message = Hello | Welcome | Request | Signal | ReplyMessage | Notice;
+export type TransferRequest = Extract<Request, { type: 'get' | 'put' }>;
+
+const CLIENT_MESSAGES = v.variant('type', [REQUESTS, SIGNALS]);
+const WELCOME_OR_ERROR = v.variant('type', [WELCOME, ERROR]);
+const SERVER_MESSAGES = v.variant('type', [REPLIES, NOTICES]);
+
+/** A message that breaks its schema, with the request it belongs to where that much could be read. */
+export class MessageError extends ProtocolError {
+  readonly id: number | undefined;
+
+  constructor(code: 'MESSAGE_INVALID' | 'MESSAGE_UNKNOWN', text: string, id?: number) {
+    super(code, text);
+    this.id = id;
+  }
+}
+
+/** One control message as a frame's payload. */
+export const encodeMessage = (value: Message): Buffer => Buffer.from(JSON.stringify(value));
+
+/** The first message of a client. */
+export const decodeHello = (payload: Buffer): Hello => decode(HELLO, payload);
+
+/** The first message of a server: its welcome, or the error why there is none. */
+export const decodeWelcome = (payload: Buffer): Welcome | ErrorMessage => decode(WELCOME_OR_ERROR, payload);
+
+/** Any later message of a client. Throws a `MessageError` for what is no such message. */
+export const decodeClientMessage = (payload: Buffer): Request | Signal => decode(CLIENT_MESSAGES, payload);
+
+/** Any later message of a server. Throws a `MessageError` for what is no such message. */
+export const decodeServerMessage = (payload: Buffer): ReplyMessage | Notice => decode(SERVER_MESSAGES, payload);
+
+/** The last frame on a data connection. */
+export const decodeTrailer = (payload: Buffer): Trailer => decode(TRAILER, payload);
+
+/** A failure as a message; `id` is the request that failed. */
+export const errorMessage = ({ code, message: words }: SluiceError, id?: number): ErrorMessage => ({
+  type: 'error',
+  code,
+  message: words.slice(0, MAX_ERROR_TEXT),
+  ...(id === undefined ? {} : { id }),
+});
+
+/** The failure that a peer reported. A code that this version does not know becomes `INTERNAL`, its text stays. */
+export const remoteError = ({
+  code,
+  message: words,
+}: {
+  readonly code: string;
+  readonly message: string;
+}): RemoteError => new RemoteError(knownCode(code), words);
+
+const MAX_ERROR_TEXT = 2048;
+
+const knownCode = (code: string): ErrorCode => (isErrorCode(code) ? code : 'INTERNAL');
+
+const decode = <S extends v.GenericSchema>(schema: S, payload: Buffer): v.InferOutput<S> => {
+  const value = parseJson(payload);
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
+  const place = v.getDotPath(issue);
+  if (place === 'type' && typeof type === 'string')
+    throw new MessageError(
+      'MESSAGE_UNKNOWN',
+      `message of unknown type ${JSON.stringify(type.slice(0, 64))}`,
+      idOf(value),
+    );
+  const what = typeof type === 'string' ? `a ${JSON.stringify(type.slice(0, 64))} message` : 'a message';
+  throw new MessageError(
+    'MESSAGE_INVALID',
+    `${what} is not valid at ${place ?? 'its top'}: ${issue.message}`,
+    idOf(value),
+  );
+};
+
+const parseJson = (payload: Buffer): unknown => {
+  try {
+    return JSON.parse(payload.toString('utf8'));
+  } catch {
+    throw new MessageError('MESSAGE_INVALID', 'a control message is not JSON');
+  }
+};
+
+const idOf = (value: unknown): number | undefined => {
+  if (typeof value !== 'object' || value === null || !('id' in value)) return undefined;
+  return v.is(id, value.id) ? value.id : undefined;
+};

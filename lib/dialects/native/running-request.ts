@@ -1,0 +1,40 @@
+import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, map, takeUntil } from 'rxjs';
+import type { SluiceError } from '../../errors/errors.ts';
+import type { Trailer } from './messages.ts';
+
+/** What the peer may still say about a request while it runs, kept for whoever asks late. */
+export class RunningRequest {
+  readonly id: number;
+  readonly #failure$ = new ReplaySubject<SluiceError>(1);
+  readonly #receipt$ = new ReplaySubject<Trailer>(1);
+  /** What the content of the transfer was, once all of it has passed. */
+  trailer: Trailer | undefined;
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  /** Emits what the receiver says it has got and kept. */
+  get receipt$(): Observable<Trailer> {
+    return this.#receipt$.asObservable();
+  }
+
+  confirm(receipt: Trailer): void {
+    this.#receipt$.next(receipt);
+  }
+
+  /** Ends the request with an error from outside: the peer's abort, or the loss of the connection. */
+  fail(error: SluiceError): void {
+    this.#failure$.next(error);
+  }
+
+  /** Errors with what `fail` was given, before or after the subscription. */
+  failing<T>(): MonoTypeOperatorFunction<T> {
+    const failed$ = this.#failure$.pipe(
+      map((error) => {
+        throw error;
+      }),
+    );
+    return takeUntil(failed$);
+  }
+}

@@ -1,0 +1,243 @@
+import {
+  BehaviorSubject,
+  EMPTY,
+  NEVER,
+  type Observable,
+  Subject,
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  endWith,
+  filter,
+  finalize,
+  first,
+  from,
+  ignoreElements,
+  map,
+  merge,
+  mergeMap,
+  share,
+  switchMap,
+  takeUntil,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
+import { ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
+import { sluiceError } from '../../errors/from-system.ts';
+import { checkPath } from '../../protocol/path.ts';
+import type { Command, Reply, Session } from '../session.ts';
+import { connectionLost } from './control-channel.ts';
+import { ListingPages, type Page } from './listing-pages.ts';
+import {
+  MessageError,
+  type ReplyMessage,
+  type Request,
+  type Signal,
+  decodeClientMessage,
+  errorMessage,
+  remoteError,
+} from './messages.ts';
+import { RunningRequest } from './running-request.ts';
+import { ServerTransfer, type ServerTransferOptions } from './server-transfer.ts';
+
+/** A message that names a request and cannot be understood: answered like one, with an error. */
+interface Misunderstood {
+  readonly type: 'misunderstood';
+  readonly id: number;
+  readonly error: SluiceError;
+}
+
+// What a page's frame needs beside its entries.
+const PAGE_ENVELOPE = 1024;
+
+/** One client's session after its hello, as the server speaks it. */
+export class ServerConversation {
+  readonly #session: Session;
+  readonly #options: ServerTransferOptions;
+  readonly #pages: ListingPages;
+  readonly #running = new Map<number, RunningRequest>();
+  readonly #runningCount$ = new BehaviorSubject(0);
+  readonly #quit$ = new Subject<void>();
+
+  constructor(session: Session, options: ServerTransferOptions) {
+    this.#session = session;
+    this.#options = options;
+    const { page, controlFrame } = options.limits;
+    this.#pages = new ListingPages({ entries: page, bytes: controlFrame - PAGE_ENVELOPE });
+  }
+
+  /**
+   * Answers requests until the client quits or leaves, or, after `stopping$`, until what runs has ended. Never emits.
+   * Errors with what broke the conversation; requests that were running fail with the same.
+   */
+  run(stopping$: Observable<unknown>): Observable<never> {
+    const { control, limits } = this.#options;
+    const payload$ = control.payload$.pipe(
+      tap({
+        complete: () => this.#failRunning(connectionLost()),
+        error: (error: unknown) => this.#failRunning(connectionLost(error)),
+      }),
+      share(),
+    );
+    const left$ = payload$.pipe(ignoreElements(), endWith(undefined));
+    const requests$ = payload$.pipe(
+      map(understand),
+      tap((message) => this.#hearSignal(message)),
+      filter((message) => !isSignal(message)),
+      tap(() => control.valve.hold(1)),
+      mergeMap((request) => this.#answer(request), limits.commands),
+    );
+    return merge(requests$, this.#idleLimit(), this.#partingAfter(stopping$)).pipe(
+      takeUntil(merge(left$, this.#quit$)),
+      finalize(() => this.#pages.close()),
+    );
+  }
+
+  #hearSignal(message: Request | Signal | Misunderstood): void {
+    if (!isSignal(message)) return;
+    const running = this.#running.get(message.id);
+    if (message.type === 'receipt') running?.confirm(message);
+    if (message.type === 'abort')
+      running?.fail(
+        remoteError({ code: message.code ?? 'CANCELLED', message: message.message ?? 'cancelled by the client' }),
+      );
+  }
+
+  #answer(request: Request | Misunderstood): Observable<never> {
+    const { control } = this.#options;
+    return defer(() => {
+      if (this.#running.has(request.id))
+        throw new ProtocolError('STATE_UNEXPECTED', `a request with id ${request.id} is running already`);
+      const running = new RunningRequest(request.id);
+      this.#running.set(request.id, running);
+      this.#runningCount$.next(this.#running.size);
+      return this.#perform(request, running).pipe(
+        running.failing(),
+        finalize(() => {
+          this.#running.delete(request.id);
+          this.#runningCount$.next(this.#running.size);
+        }),
+      );
+    }).pipe(
+      catchError((error: unknown) => control.send(errorMessage(sluiceError(error), request.id))),
+      // A reply that cannot be sent is lost with its connection, and the connection's reader sees that.
+      catchError(() => EMPTY),
+      finalize(() => control.valve.release(1)),
+    );
+  }
+
+  #perform(request: Request | Misunderstood, running: RunningRequest): Observable<never> {
+    const { control } = this.#options;
+    switch (request.type) {
+      case 'misunderstood':
+        return throwError(() => request.error);
+      case 'ping':
+        return control.send({ type: 'pong', id: request.id });
+      case 'quit':
+        return concat(
+          control.send({ type: 'done', id: request.id }),
+          defer(() => this.#quitNow()),
+        );
+      case 'list':
+        if (request.cursor !== undefined) return this.#sendPage(request.id, this.#pages.next(request.cursor));
+    }
+    return this.#session
+      .execute(this.#commandFor(request, running))
+      .pipe(concatMap((reply) => this.#sendReply(reply, running)));
+  }
+
+  #commandFor(request: Exclude<Request, { type: 'ping' | 'quit' }>, running: RunningRequest): Command {
+    switch (request.type) {
+      case 'list':
+        return { type: 'list', path: checkPath(request.path) };
+      case 'stat':
+        return { type: 'stat', path: checkPath(request.path) };
+      case 'get': {
+        const transfer = new ServerTransfer(this.#options, request, running);
+        return { type: 'download', path: checkPath(request.path), to: (entry) => transfer.sinkFor(entry) };
+      }
+      case 'put': {
+        const { size, modified, keepTime, mode, overwrite, fsync } = request;
+        const from = new ServerTransfer(this.#options, request, running).source;
+        const path = checkPath(request.path);
+        return { type: 'upload', path, from, size, modified, keepTime, mode, overwrite, fsync };
+      }
+      case 'delete':
+        return { type: 'remove', path: checkPath(request.path) };
+      case 'mkdir':
+        return { type: 'makeFolder', path: checkPath(request.path) };
+      case 'rmdir':
+        return { type: 'removeFolder', path: checkPath(request.path), recursive: request.recursive ?? false };
+      case 'move':
+        return { type: 'move', from: checkPath(request.from), to: checkPath(request.to) };
+      case 'space':
+        return { type: 'space' };
+    }
+  }
+
+  #sendReply(reply: Reply, { id, trailer }: RunningRequest): Observable<never> {
+    const { control } = this.#options;
+    switch (reply.type) {
+      case 'listing':
+        return this.#sendPage(id, this.#pages.first(reply.entries));
+      case 'entry':
+        return control.send({ type: 'entry', id, entry: reply.entry });
+      case 'completed':
+        return trailer === undefined ? EMPTY : control.send({ type: 'completed', id, ...trailer });
+      case 'space':
+        return control.send({ type: 'space', id, ...reply.space });
+      case 'skipped':
+      case 'done':
+        return control.send({ type: reply.type, id });
+      case 'progress':
+        return EMPTY;
+    }
+  }
+
+  #sendPage(id: number, page: Promise<Page>): Observable<never> {
+    return from(page).pipe(
+      mergeMap((listing) => this.#options.control.send({ type: 'listing', id, ...listing } satisfies ReplyMessage)),
+    );
+  }
+
+  #quitNow(): Observable<never> {
+    this.#quit$.next();
+    return EMPTY;
+  }
+
+  #failRunning(error: SluiceError): void {
+    for (const running of this.#running.values()) running.fail(error);
+  }
+
+  #idleLimit(): Observable<never> {
+    const { idleMs } = this.#options.limits;
+    return this.#runningCount$.pipe(
+      switchMap((count) => (count > 0 ? NEVER : timer(idleMs))),
+      map(() => {
+        throw new TimeoutError('IDLE_TIMEOUT', `the session was idle for ${idleMs / 1000} s`);
+      }),
+    );
+  }
+
+  #partingAfter(stopping$: Observable<unknown>): Observable<never> {
+    const bye = { type: 'bye', code: 'SERVER_STOPPING', message: 'the server is stopping' } as const;
+    return stopping$.pipe(
+      mergeMap(() => concat(this.#options.control.send(bye), this.#runningCount$.pipe(first((count) => count === 0)))),
+      mergeMap(() => this.#quitNow()),
+    );
+  }
+}
+
+const isSignal = (message: Request | Signal | Misunderstood): message is Signal =>
+  message.type === 'abort' || message.type === 'receipt' || message.type === 'pong';
+
+const understand = (payload: Buffer): Request | Signal | Misunderstood => {
+  try {
+    return decodeClientMessage(payload);
+  } catch (error) {
+    if (error instanceof MessageError && error.id !== undefined) return { type: 'misunderstood', id: error.id, error };
+    throw error;
+  }
+};

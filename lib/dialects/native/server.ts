@@ -1,0 +1,131 @@
+import type { Socket } from 'node:net';
+import { EMPTY, type Observable, catchError, concat, defer, finalize, mergeMap, throwError, timeout } from 'rxjs';
+import { ConnectionError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
+import { sluiceError } from '../../errors/from-system.ts';
+import { takeFrame } from '../../net/take-frame.ts';
+import { type DigestName, availableDigests } from '../../operators/digest.ts';
+import type { ServerDialect, SessionHost } from '../dialect.ts';
+import { ControlChannel } from './control-channel.ts';
+import { type AwaitPeer, type DataPorts, SharedPort, awaitOnOwnPort, isToken } from './data-connections.ts';
+import { DEFAULT_LIMITS, type NativeLimits } from './limits.ts';
+import { type Hello, PROTOCOL_VERSION, decodeHello, errorMessage } from './messages.ts';
+import { ServerConversation } from './server-conversation.ts';
+
+export interface NativeServerOptions {
+  /** Address to listen on for data connections. */
+  readonly host: string;
+  /** Port of the control connections. */
+  readonly port: number;
+  /** @default 'ephemeral' */
+  readonly dataPorts?: DataPorts | undefined;
+  /** Transfers that a session may run at once, as told to the client. */
+  readonly transfers: number;
+  /** Name and version of the server program, as told to the client. */
+  readonly agent: string;
+  readonly limits?: Partial<NativeLimits> | undefined;
+}
+
+/** The native protocol (docs/protocol.md), server side. One instance serves one listening port. */
+export class NativeServer implements ServerDialect {
+  readonly #options: NativeServerOptions;
+  readonly #limits: NativeLimits;
+  readonly #sharedPort = new SharedPort();
+
+  constructor(options: NativeServerOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+  }
+
+  converse(socket: Socket, host: SessionHost): Observable<never> {
+    return takeFrame(socket, this.#limits.helloFrame).pipe(
+      helloDeadline(this.#limits.helloMs),
+      catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
+      mergeMap((payload) => {
+        if (!isToken(payload)) return this.#greet(payload, socket, host);
+        return this.#deliver(payload.toString('latin1'), socket);
+      }),
+    );
+  }
+
+  refuse(socket: Socket, reason: SluiceError): void {
+    const control = this.#channel(socket);
+    control.send(errorMessage(reason)).subscribe({ error: () => undefined });
+    control.close();
+  }
+
+  #greet(payload: Buffer, socket: Socket, host: SessionHost): Observable<never> {
+    const control = this.#channel(socket);
+    return defer(() => {
+      const hello = decodeHello(payload);
+      assertVersion(hello);
+      const digestName = chooseDigest(hello);
+      return host.withSession((session) => {
+        const options = { control, awaitPeer: this.#awaitPeer(), digestName, limits: this.#limits };
+        const conversation = new ServerConversation(session, options);
+        return concat(control.send(this.#welcome(digestName)), conversation.run(host.stopping$));
+      });
+    }).pipe(
+      catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
+      finalize(() => control.close()),
+    );
+  }
+
+  #welcome(digest: DigestName) {
+    const { controlFrame, dataFrame, commands, page } = this.#limits;
+    return {
+      type: 'hello',
+      version: PROTOCOL_VERSION,
+      agent: this.#options.agent,
+      digest,
+      login: 'none',
+      limits: { controlFrame, dataFrame, commands, page, transfers: this.#options.transfers },
+    } as const;
+  }
+
+  #awaitPeer(): AwaitPeer {
+    const { host, port, dataPorts = 'ephemeral' } = this.#options;
+    const { dataMs } = this.#limits;
+    return dataPorts === 'same' ? this.#sharedPort.awaitOn(port, dataMs) : awaitOnOwnPort(host, dataPorts, dataMs);
+  }
+
+  #deliver(token: string, socket: Socket): Observable<never> {
+    if (this.#sharedPort.deliver(token, socket)) return EMPTY;
+    socket.destroy();
+    return throwError(() => new ConnectionError('TOKEN_INVALID', 'a data connection came with an unknown token'));
+  }
+
+  /** Says why, where somebody is still there to hear it, and closes. */
+  #turnAway(socket: Socket, reason: SluiceError): Observable<never> {
+    if (reason.code === 'CLOSED_EARLY') socket.destroy();
+    else this.refuse(socket, reason);
+    return throwError(() => reason);
+  }
+
+  #channel(socket: Socket): ControlChannel {
+    return new ControlChannel(socket, { maxPayload: this.#limits.controlFrame, maxHeld: this.#limits.commands });
+  }
+}
+
+const helloDeadline = (helloMs: number) =>
+  timeout<Buffer, Observable<never>>({
+    first: helloMs,
+    with: () => throwError(() => new TimeoutError('HELLO_TIMEOUT', `no hello came within ${helloMs / 1000} s`)),
+  });
+
+const assertVersion = ({ version }: Hello): void => {
+  if (version < PROTOCOL_VERSION)
+    throw new ProtocolError(
+      'VERSION_MISMATCH',
+      `this server speaks protocol version ${PROTOCOL_VERSION}, the client only ${version}`,
+    );
+};
+
+const chooseDigest = ({ digests }: Hello): DigestName => {
+  const digest = availableDigests().find((name) => digests.includes(name));
+  if (digest === undefined)
+    throw new ProtocolError(
+      'VERSION_MISMATCH',
+      `client and server share no digest (here: ${availableDigests().join()})`,
+    );
+  return digest;
+};

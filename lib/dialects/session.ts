@@ -1,0 +1,67 @@
+import type { Observable } from 'rxjs';
+import type { Entry, Space } from '../protocol/entry.ts';
+import type { RemotePath } from '../protocol/path.ts';
+import type { Sink, Source } from '../streams/flow.ts';
+import type { OverwritePolicy } from '../transfer/overwrite.ts';
+
+/** What can be asked of a session, in words that belong to no wire format. Paths are checked before they come here. */
+export type Command =
+  | { readonly type: 'list'; readonly path: RemotePath }
+  | { readonly type: 'stat'; readonly path: RemotePath }
+  | Download
+  | Upload
+  | { readonly type: 'remove'; readonly path: RemotePath }
+  | { readonly type: 'makeFolder'; readonly path: RemotePath }
+  | { readonly type: 'removeFolder'; readonly path: RemotePath; readonly recursive: boolean }
+  | { readonly type: 'move'; readonly from: RemotePath; readonly to: RemotePath }
+  | { readonly type: 'space' }
+  | { readonly type: 'ping' };
+
+export interface Download {
+  readonly type: 'download';
+  readonly path: RemotePath;
+  /** Where the content goes; asked for once it is certain that content will come. */
+  readonly to: (file: Entry) => Sink;
+}
+
+export interface Upload {
+  readonly type: 'upload';
+  readonly path: RemotePath;
+  /** Where the content comes from; subscribed once it is certain that it will be taken. */
+  readonly from: Source;
+  /** Content length in bytes, where it is known. */
+  readonly size?: number | undefined;
+  /** The source's modified time in milliseconds since 1970, where it is known. */
+  readonly modified?: number | undefined;
+  /** Whether the stored file gets the source's modified time. @default false */
+  readonly keepTime?: boolean | undefined;
+  /** Permission bits for the stored file. */
+  readonly mode?: number | undefined;
+  /** @default 'overwrite' */
+  readonly overwrite?: OverwritePolicy | undefined;
+  /** Whether the file is forced to the disk before the receipt. @default true */
+  readonly fsync?: boolean | undefined;
+}
+
+/** What a session answers; each command ends with exactly one reply that is not `progress`, or with a typed error. */
+export type Reply =
+  /** The entries of a folder, to be read as they are needed; ending early frees what the listing holds. */
+  | { readonly type: 'listing'; readonly entries: AsyncIterable<Entry> }
+  | { readonly type: 'entry'; readonly entry: Entry }
+  /** Content bytes that a running transfer has safely behind it. */
+  | { readonly type: 'progress'; readonly bytes: number }
+  /** The content arrived, is the same on both sides, and has its name. */
+  | { readonly type: 'completed'; readonly bytes: number }
+  /** The overwrite policy says that the target stays as it is. */
+  | { readonly type: 'skipped' }
+  | { readonly type: 'space'; readonly space: Space }
+  | { readonly type: 'done' };
+
+/**
+ * One session, near or far: the server's session core is one, and a client's end of a dialect is one, whose answers come
+ * over the wire. So dialects, clients and servers are all built on the same few words.
+ */
+export interface Session {
+  /** Runs a command on subscription; unsubscribing cancels it. Errors are typed and end the command, not the session. */
+  execute(command: Command): Observable<Reply>;
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+
+export const DIGEST_NAMES = ['blake3', 'sha256'] as const;
+
+export type DigestName = (typeof DIGEST_NAMES)[number];
+
+/** A digest under way: feed it bytes, then take the result once. */
+export interface Digest {
+  readonly name: DigestName;
+  update(bytes: Buffer): void;
+  /** Lower-case hexadecimal digits; the digest cannot be fed afterwards. */
+  finish(): string;
+}
+
+interface Blake3 {
+  readonly Blake3Hasher: new () => { update(bytes: Buffer): unknown; digest(format: 'hex'): string };
+}
+
+let blake3: Blake3 | undefined | 'not tried' = 'not tried';
+
+// The module is native: a platform without its binary goes on with SHA-256. Loaded on first use, because a listing
+// needs no digest and should not wait for it.
+const loadBlake3 = (): Blake3 | undefined => {
+  if (blake3 !== 'not tried') return blake3;
+  try {
+    blake3 = createRequire(import.meta.url)('@napi-rs/blake-hash') as Blake3;
+  } catch {
+    blake3 = undefined;
+  }
+  return blake3;
+};
+
+/** The digests that work on this machine, the fastest first. */
+export const availableDigests = (): DigestName[] => (loadBlake3() === undefined ? ['sha256'] : ['blake3', 'sha256']);
+
+/** A new digest. Asking for `blake3` where it is not available is a defect of the caller and throws. */
+export const createDigest = (name: DigestName): Digest => {
+  if (name === 'sha256') {
+    const hash = createHash('sha256');
+    return { name, update: (bytes) => void hash.update(bytes), finish: () => hash.digest('hex') };
+  }
+  const module = loadBlake3();
+  if (module === undefined) throw new Error('the BLAKE3 module does not load on this machine');
+  const hasher = new module.Blake3Hasher();
+  return { name, update: (bytes) => void hasher.update(bytes), finish: () => hasher.digest('hex') };
+};

@@ -1,0 +1,22 @@
+export const ENTRY_KINDS = ['file', 'folder', 'link', 'other'] as const;
+
+/** What a name stands for. A `link` is a symbolic link that is not followed; `other` is a device, a pipe or a socket. */
+export type EntryKind = (typeof ENTRY_KINDS)[number];
+
+/** One name in a folder, with what a listing tells about it. */
+export interface Entry {
+  readonly name: string;
+  readonly kind: EntryKind;
+  /** Bytes of a file; 0 for everything else. */
+  readonly size: number;
+  /** When the content last changed, in whole milliseconds since 1970 UTC. */
+  readonly modified: number;
+  /** POSIX permission bits, 0 to 0o7777. */
+  readonly mode: number;
+}
+
+/** Room in a store, in bytes. */
+export interface Space {
+  readonly free: number;
+  readonly total: number;
+}

@@ -1,0 +1,76 @@
+import { ProtocolError } from '../errors/errors.ts';
+import { HEADER_BYTES, decodeHeader } from './frame-header.ts';
+
+/**
+ * A run of payload bytes of one frame. A frame comes as one piece or several, in order; the last one has `left` 0. A
+ * frame without payload is one piece without bytes.
+ */
+export interface FramePiece {
+  /** The payload length that the frame's header announced. */
+  readonly length: number;
+  /** Payload bytes that are still to come after this piece. */
+  readonly left: number;
+  /** A view of the bytes that arrived: copy it to keep it. */
+  readonly bytes: Buffer;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * Rebuilds frames from bytes that arrive cut anywhere. It holds at most nine bytes, a header that is not whole yet:
+ * payloads pass through as slices, and a length above the limit is refused before one of its bytes is looked at.
+ */
+export class FrameDecoder {
+  readonly #maxPayload: () => number;
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerBytes = 0;
+  #length = 0;
+  #left = 0;
+
+  /** `maxPayload` is asked at each header, so that a limit may change with the state of the conversation. */
+  constructor(maxPayload: () => number) {
+    this.#maxPayload = maxPayload;
+  }
+
+  /**
+   * The pieces in one chunk of bytes, in order. Throws `FRAME_HEADER_INVALID` or `FRAME_TOO_LARGE` at a bad header,
+   * after the pieces that came before it.
+   */
+  *decode(chunk: Buffer): Generator<FramePiece, void, undefined> {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#left === 0) {
+        at = this.#takeHeader(chunk, at);
+        if (this.#headerBytes < HEADER_BYTES) return;
+        this.#headerBytes = 0;
+        this.#length = this.#left = decodeHeader(this.#header, this.#maxPayload());
+        if (this.#length === 0) yield { length: 0, left: 0, bytes: NOTHING };
+      } else {
+        const bytes = chunk.subarray(at, at + this.#left);
+        at += bytes.length;
+        this.#left -= bytes.length;
+        yield { length: this.#length, left: this.#left, bytes };
+      }
+    }
+  }
+
+  /** To be called when no more bytes will come: throws `FRAME_TRUNCATED` if they ended inside a frame. */
+  end(): void {
+    if (this.#headerBytes > 0)
+      throw new ProtocolError(
+        'FRAME_TRUNCATED',
+        `the bytes ended inside a frame header (${this.#headerBytes} of ${HEADER_BYTES} bytes)`,
+      );
+    if (this.#left > 0)
+      throw new ProtocolError(
+        'FRAME_TRUNCATED',
+        `the bytes ended inside a frame (${this.#length - this.#left} of ${this.#length} bytes)`,
+      );
+  }
+
+  #takeHeader(chunk: Buffer, at: number): number {
+    const taken = chunk.copy(this.#header, this.#headerBytes, at, at + HEADER_BYTES - this.#headerBytes);
+    this.#headerBytes += taken;
+    return at + taken;
+  }
+}

@@ -1,0 +1,20 @@
+import type { SluiceError } from '../errors/errors.ts';
+import type { TransferReport } from '../session/transfer-report.ts';
+
+/** What happens on a server. */
+export type ServerEvent =
+  | { readonly type: 'listening'; readonly host: string; readonly port: number }
+  | { readonly type: 'session-opened'; readonly session: number; readonly address: string }
+  | ({ readonly type: 'transfer'; readonly session: number; readonly address: string } & TransferReport)
+  | {
+      readonly type: 'session-closed';
+      readonly session: number;
+      readonly address: string;
+      readonly seconds: number;
+      /** What ended the session, unless the client left in order. */
+      readonly error?: SluiceError;
+    }
+  /** A connection that never became a session: no place, no hello in time, or not our protocol. */
+  | { readonly type: 'turned-away'; readonly address: string; readonly error: SluiceError }
+  /** No new work is taken; what runs may end. */
+  | { readonly type: 'stopping' };

@@ -1,0 +1,75 @@
+import { DEFAULT_LIMITS, type NativeLimits } from '../dialects/native/limits.ts';
+import type { DataPorts } from '../dialects/native/data-connections.ts';
+import { OptionError } from '../errors/errors.ts';
+import { isLoopback } from '../net/address.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a server can be told. Sizes are in bytes, times in milliseconds. */
+export interface ServeOptions {
+  /** The folder to serve. */
+  readonly root?: string;
+  /** A store to serve instead of a folder. */
+  readonly store?: Store;
+  /** Port for control connections; 0 picks a free one. @default 1234 */
+  readonly port?: number;
+  /** Address to listen on. Any but a loopback address wants `anonymous`. @default '127.0.0.1' */
+  readonly host?: string;
+  /** Lets everybody in who can reach the port, also from other machines. @default false */
+  readonly anonymous?: boolean;
+  /** Refuses every change with `READ_ONLY`. @default false */
+  readonly readOnly?: boolean;
+  /** Ports for data connections: any free one, one of a range, or `port` itself. @default 'ephemeral' */
+  readonly dataPorts?: DataPorts;
+  /** Control connections at a time. @default 10 000 */
+  readonly maxSessions?: number;
+  /** Control connections at a time from one address (IPv6: from one /64). @default 1 000 */
+  readonly maxSessionsPerAddress?: number;
+  /** Transfers that one session may run at once. @default 16 */
+  readonly maxTransfers?: number;
+  /** Limits of the conversation; see `NativeLimits` for each default. */
+  readonly limits?: Partial<NativeLimits>;
+  /** When aborted, the server takes no new work, lets running requests end, and completes. */
+  readonly stop?: AbortSignal;
+  /** Milliseconds that running requests get after `stop`. @default 30 000 */
+  readonly graceMs?: number;
+}
+
+export type CheckedServeOptions = Required<Omit<ServeOptions, 'root' | 'store' | 'stop' | 'limits'>> &
+  Pick<ServeOptions, 'root' | 'store' | 'stop'> & { readonly limits: NativeLimits };
+
+const DEFAULTS = {
+  port: 1234,
+  host: '127.0.0.1',
+  anonymous: false,
+  readOnly: false,
+  dataPorts: 'ephemeral',
+  maxSessions: 10_000,
+  maxSessionsPerAddress: 1_000,
+  maxTransfers: 16,
+  graceMs: 30_000,
+} as const;
+
+/** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
+export const checkServeOptions = (options: ServeOptions): CheckedServeOptions => {
+  const checked = { ...DEFAULTS, ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } };
+  const { root, store, port, host, anonymous, dataPorts, limits, ...counts } = checked;
+  if ((root === undefined) === (store === undefined))
+    throw new OptionError('a server needs a folder (root) or a store to serve, and only one of them');
+  assertPort('port', port, 0);
+  if (typeof dataPorts === 'object') {
+    assertPort('dataPorts.from', dataPorts.from, 1);
+    assertPort('dataPorts.to', dataPorts.to, dataPorts.from);
+  }
+  if (!isLoopback(host) && !anonymous)
+    throw new OptionError(`${host} can be reached from other machines: say that everybody may come in (anonymous)`);
+  const numbers = { ...limits, ...counts };
+  for (const [name, value] of Object.entries(numbers))
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value > 0))
+      throw new OptionError(`${name} must be a whole number above 0, not ${value}`);
+  return checked;
+};
+
+const assertPort = (name: string, port: number, from: number): void => {
+  if (!Number.isInteger(port) || port < from || port > 65_535)
+    throw new OptionError(`${name} must be a whole number from ${from} to 65535, not ${port}`);
+};

@@ -1,0 +1,193 @@
+import type { Socket } from 'node:net';
+import {
+  BehaviorSubject,
+  EMPTY,
+  type Observable,
+  ReplaySubject,
+  Subject,
+  catchError,
+  defer,
+  endWith,
+  filter,
+  finalize,
+  merge,
+  mergeMap,
+  of,
+  race,
+  switchMap,
+  takeUntil,
+  takeWhile,
+  tap,
+  timer,
+} from 'rxjs';
+import type { ServerDialect, SessionHost } from '../dialects/dialect.ts';
+import { NativeServer } from '../dialects/native/server.ts';
+import type { Session } from '../dialects/session.ts';
+import { ConnectionError, type SluiceError } from '../errors/errors.ts';
+import { sluiceError } from '../errors/from-system.ts';
+import { plainAddress } from '../net/address.ts';
+import { type Listener, listen } from '../net/listen.ts';
+import { whenAborted } from '../operators/until-aborted.ts';
+import { Locks } from '../session/locks.ts';
+import { SessionCore } from '../session/session-core.ts';
+import { LocalFolderStore } from '../store/local-folder.ts';
+import type { Store } from '../store/store.ts';
+import { AGENT } from '../version.ts';
+import { Admission } from './admission.ts';
+import type { ServerEvent } from './events.ts';
+import { type CheckedServeOptions, type ServeOptions, checkServeOptions } from './options.ts';
+
+/**
+ * A server for a folder or another store, running while it is subscribed.
+ *
+ * Emits what happens on it, `listening` first. Cold: each subscription is a server of its own. Completes only after
+ * `stop` was aborted and what ran has ended or `graceMs` is over. Errors with `OPTION_INVALID`, `NOT_FOUND` (no such
+ * folder) or `LISTEN_FAILED`; what happens in one session never ends another. Unsubscribing closes every connection at
+ * once; files that were on their way are discarded. Holds a few kilobytes a session and at most 4 MiB a transfer.
+ *
+ * @example serve({ root: './files', port: 1234 }).subscribe((event) => logger.info(event))
+ */
+export const serve = (options: ServeOptions): Observable<ServerEvent> =>
+  defer(async () => {
+    const checked = checkServeOptions(options);
+    return { checked, store: await storeOf(checked) };
+  }).pipe(
+    mergeMap(({ checked, store }) =>
+      listen(checked).pipe(
+        // The listener lasts as long as its subscription, so the end of the server has to end that too.
+        switchMap((listener) => new RunningServer(checked, store, listener).run().pipe(endWith(STOPPED))),
+        takeWhile((event) => event.type !== 'stopped'),
+      ),
+    ),
+  );
+
+const STOPPED = { type: 'stopped' } as const;
+
+class RunningServer {
+  readonly #options: CheckedServeOptions;
+  readonly #store: Store;
+  readonly #listener: Listener;
+  readonly #dialect: ServerDialect;
+  readonly #admission: Admission;
+  readonly #locks = new Locks();
+  readonly #event$ = new Subject<ServerEvent>();
+  readonly #connections$ = new BehaviorSubject(0);
+  readonly #stopping$ = new ReplaySubject<void>(1);
+  #isStopping = false;
+  #sessions = 0;
+
+  constructor(options: CheckedServeOptions, store: Store, listener: Listener) {
+    const { host, dataPorts, maxTransfers, maxSessions, maxSessionsPerAddress, limits } = options;
+    this.#options = options;
+    this.#store = store;
+    this.#listener = listener;
+    this.#admission = new Admission({ total: maxSessions, perAddress: maxSessionsPerAddress });
+    this.#dialect = new NativeServer({
+      host,
+      port: listener.port,
+      dataPorts,
+      transfers: maxTransfers,
+      agent: AGENT,
+      limits,
+    });
+  }
+
+  /** Everything that happens until the server has stopped. */
+  run(): Observable<ServerEvent> {
+    const { host, port, socket$ } = this.#listener;
+    return merge(
+      this.#event$,
+      of({ type: 'listening', host, port } as const),
+      // Connections are counted at the door, so that there are never more of these than the limits say.
+      socket$.pipe(mergeMap((socket) => this.#admit(socket))),
+    ).pipe(takeUntil(this.#stopped()));
+  }
+
+  #stopped(): Observable<unknown> {
+    const { stop, graceMs, dataPorts } = this.#options;
+    return whenAborted(stop).pipe(
+      tap(() => {
+        this.#isStopping = true;
+        // A port that data connections come to as well has to stay open for the transfers that still run.
+        if (dataPorts !== 'same') this.#listener.stopAccepting();
+        this.#event$.next({ type: 'stopping' });
+        this.#stopping$.next();
+      }),
+      switchMap(() => race(this.#connections$.pipe(filter((count) => count === 0)), timer(graceMs))),
+    );
+  }
+
+  #admit(socket: Socket): Observable<never> {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    const turnAway = (error: unknown) => this.#event$.next({ type: 'turned-away', address, error: sluiceError(error) });
+    let leave: () => void;
+    try {
+      leave = this.#admission.enter(address);
+    } catch (error) {
+      this.#dialect.refuse(socket, sluiceError(error));
+      turnAway(error);
+      return EMPTY;
+    }
+    this.#connections$.next(this.#connections$.value + 1);
+    let opened = false;
+    const host: SessionHost = {
+      stopping$: this.#stopping$,
+      withSession: (use) => {
+        opened = true;
+        return this.#withSession(address, use);
+      },
+    };
+    return this.#dialect.converse(socket, host).pipe(
+      catchError((error: unknown) => {
+        if (!opened) turnAway(error);
+        return EMPTY;
+      }),
+      finalize(() => {
+        leave();
+        this.#connections$.next(this.#connections$.value - 1);
+      }),
+    );
+  }
+
+  #withSession<T>(address: string, use: (session: Session) => Observable<T>): Observable<T> {
+    return defer(() => {
+      this.#assertNotStopping();
+      const session = (this.#sessions += 1);
+      const start = performance.now();
+      let error: SluiceError | undefined;
+      const core = this.#sessionCore(session, address);
+      this.#event$.next({ type: 'session-opened', session, address });
+      const guarded: Session = {
+        execute: (command) => {
+          this.#assertNotStopping();
+          return core.execute(command);
+        },
+      };
+      return use(guarded).pipe(
+        tap({ error: (reason: unknown) => (error = sluiceError(reason)) }),
+        finalize(() => {
+          const seconds = (performance.now() - start) / 1000;
+          this.#event$.next({ type: 'session-closed', session, address, seconds, ...(error && { error }) });
+        }),
+      );
+    });
+  }
+
+  #sessionCore(session: number, address: string): SessionCore {
+    const { readOnly, maxTransfers } = this.#options;
+    return new SessionCore({
+      store: this.#store,
+      locks: this.#locks,
+      readOnly,
+      maxTransfers,
+      onTransfer: (report) => this.#event$.next({ type: 'transfer', session, address, ...report }),
+    });
+  }
+
+  #assertNotStopping(): void {
+    if (this.#isStopping) throw new ConnectionError('SERVER_STOPPING', 'the server is stopping and begins nothing new');
+  }
+}
+
+const storeOf = async ({ root, store }: CheckedServeOptions): Promise<Store> =>
+  store ?? LocalFolderStore.open(root ?? '.');

@@ -1,0 +1,129 @@
+import { type Observable, concat, defer, finalize, from, map, mergeMap, of } from 'rxjs';
+import type { Command, Download, Reply, Session, Upload } from '../dialects/session.ts';
+import { FileError, LimitError } from '../errors/errors.ts';
+import { type RemotePath, formatPath } from '../protocol/path.ts';
+import type { OpenFile, Store } from '../store/store.ts';
+import { pump } from '../streams/pump.ts';
+import { withResource } from '../streams/with-resource.ts';
+import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
+import { toStore } from '../transfer/to-store.ts';
+import type { Locks } from './locks.ts';
+import { type TransferReport, reportTransfer } from './transfer-report.ts';
+
+export interface SessionCoreOptions {
+  readonly store: Store;
+  /** Shared by all sessions on the store. */
+  readonly locks: Locks;
+  readonly readOnly: boolean;
+  /** Transfers that may run at once. */
+  readonly maxTransfers: number;
+  readonly onTransfer: (report: TransferReport) => void;
+}
+
+/** What the commands of one session mean: permissions, locks and limits, and the store's part of every transfer. */
+export class SessionCore implements Session {
+  readonly #options: SessionCoreOptions;
+  #transfers = 0;
+
+  constructor(options: SessionCoreOptions) {
+    this.#options = options;
+  }
+
+  execute(command: Command): Observable<Reply> {
+    return defer(() => this.#perform(command));
+  }
+
+  #perform(command: Command): Observable<Reply> {
+    const { store } = this.#options;
+    switch (command.type) {
+      case 'list':
+        return of({ type: 'listing', entries: store.list(command.path) });
+      case 'stat':
+        return from(store.stat(command.path)).pipe(map((entry) => ({ type: 'entry', entry })));
+      case 'download':
+        return this.#transfer('download', command, () => this.#download(command));
+      case 'upload':
+        return this.#transfer('upload', command, () => this.#upload(command));
+      case 'remove':
+        return this.#change([command.path], 'is being deleted', () => store.remove(command.path));
+      case 'makeFolder':
+        return this.#change([command.path], 'is being made', () => store.makeFolder(command.path));
+      case 'removeFolder':
+        return this.#change([command.path], 'is being deleted', () => store.removeFolder(command.path, command));
+      case 'move':
+        return this.#move(command.from, command.to);
+      case 'space':
+        return from(store.space()).pipe(map((space) => ({ type: 'space', space })));
+      case 'ping':
+        return of({ type: 'done' });
+    }
+  }
+
+  #download({ path, to }: Download): Observable<Reply> {
+    const { store, locks } = this.#options;
+    locks.assertFree(path);
+    const send = (file: OpenFile) => counted(pump(file.content, to(file.entry)));
+    return withResource(
+      () => store.open(path),
+      (file) => file.close(),
+      send,
+    );
+  }
+
+  #upload({ path, from: content, size, modified, keepTime, mode, overwrite = 'overwrite', fsync }: Upload) {
+    this.#assertWritable(path);
+    const { store, locks } = this.#options;
+    const options = { size, mode, fsync, modified: keepTime ? modified : undefined, replace: overwrite !== 'refuse' };
+    return locks.while([path], 'is being uploaded', () =>
+      from(decideOverwrite(store, path, overwrite, modified)).pipe(
+        mergeMap((decision) =>
+          decision === 'skip' ? of<Reply>({ type: 'skipped' }) : counted(pump(content, toStore(store, path, options))),
+        ),
+      ),
+    );
+  }
+
+  /** A move onto an existing folder goes into it, under the old name. */
+  #move(path: RemotePath, to: RemotePath): Observable<Reply> {
+    const { store } = this.#options;
+    return from(statIfThere(store, to)).pipe(
+      map((there) => (there?.kind === 'folder' ? [...to, ...path.slice(-1)] : to)),
+      mergeMap((target) => this.#change([path, target], 'is being moved', () => store.move(path, target))),
+    );
+  }
+
+  #change(paths: readonly RemotePath[], what: string, change: () => Promise<void>): Observable<Reply> {
+    for (const path of paths) this.#assertWritable(path);
+    return this.#options.locks.while(paths, what, () => from(change()).pipe(map(() => ({ type: 'done' }))));
+  }
+
+  #transfer(
+    direction: TransferReport['direction'],
+    { path }: Download | Upload,
+    run: () => Observable<Reply>,
+  ): Observable<Reply> {
+    const { maxTransfers, onTransfer } = this.#options;
+    if (this.#transfers >= maxTransfers)
+      throw new LimitError('TOO_MANY_TRANSFERS', `${maxTransfers} transfers of this session are running already`);
+    this.#transfers += 1;
+    return defer(run).pipe(
+      reportTransfer({ direction, path }, onTransfer),
+      finalize(() => (this.#transfers -= 1)),
+    );
+  }
+
+  #assertWritable(path: RemotePath): void {
+    if (this.#options.readOnly)
+      throw new FileError('READ_ONLY', `${formatPath(path)}: this server is read-only, nothing was changed`);
+  }
+}
+
+/** A running pipeline as replies: progress, and at the end how much it was. */
+const counted = (progress$: ReturnType<typeof pump>): Observable<Reply> =>
+  defer(() => {
+    let moved = 0;
+    return concat(
+      progress$.pipe(map(({ bytes }): Reply => ({ type: 'progress', bytes: (moved = bytes) }))),
+      defer(() => of<Reply>({ type: 'completed', bytes: moved })),
+    );
+  });

@@ -1,0 +1,49 @@
+import { type MonoTypeOperatorFunction, defer, tap } from 'rxjs';
+import { CancelledError, type SluiceError } from '../errors/errors.ts';
+import { sluiceError } from '../errors/from-system.ts';
+import type { RemotePath } from '../protocol/path.ts';
+import type { Reply } from '../dialects/session.ts';
+
+/** How one transfer ended, as the server saw it. */
+export interface TransferReport {
+  readonly direction: 'upload' | 'download';
+  readonly path: RemotePath;
+  /** Content bytes that were moved. */
+  readonly bytes: number;
+  readonly seconds: number;
+  /** Whether the receiver has the whole content, or nothing had to be moved. */
+  readonly outcome: 'completed' | 'skipped' | 'failed';
+  /** Why it failed. */
+  readonly error?: SluiceError;
+}
+
+/**
+ * Watches a transfer's replies and reports once how it ended, be it by completion, error or cancellation. Passes
+ * everything on unchanged; monotonic clock.
+ */
+export const reportTransfer = (
+  { direction, path }: Pick<TransferReport, 'direction' | 'path'>,
+  report: (report: TransferReport) => void,
+): MonoTypeOperatorFunction<Reply> => {
+  return (reply$) =>
+    defer(() => {
+      const start = performance.now();
+      let bytes = 0;
+      let skipped = false;
+      const end = (outcome: TransferReport['outcome'], error?: SluiceError) => {
+        const seconds = (performance.now() - start) / 1000;
+        report({ direction, path, bytes, seconds, outcome, ...(error === undefined ? {} : { error }) });
+      };
+      return reply$.pipe(
+        tap({
+          next: (reply) => {
+            if (reply.type === 'progress' || reply.type === 'completed') bytes = reply.bytes;
+            if (reply.type === 'skipped') skipped = true;
+          },
+          complete: () => end(skipped ? 'skipped' : 'completed'),
+          error: (error: unknown) => end('failed', sluiceError(error)),
+          unsubscribe: () => end('failed', new CancelledError()),
+        }),
+      );
+    });
+};

@@ -1,0 +1,19 @@
+import type { Stats } from 'node:fs';
+import type { Entry, EntryKind } from '../protocol/entry.ts';
+
+const PERMISSION_BITS = 0o7777;
+
+/** What the file system tells about a name, as a listing shows it. */
+export const entryOf = (name: string, stats: Stats): Entry => ({
+  name,
+  kind: kindOf(stats),
+  size: stats.isFile() ? stats.size : 0,
+  modified: Math.floor(stats.mtimeMs),
+  mode: stats.mode & PERMISSION_BITS,
+});
+
+const kindOf = (stats: Stats): EntryKind => {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'folder';
+  return stats.isSymbolicLink() ? 'link' : 'other';
+};

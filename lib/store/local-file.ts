@@ -1,0 +1,45 @@
+import type { FileHandle } from 'node:fs/promises';
+import { concat, defer, ignoreElements } from 'rxjs';
+import { FileError } from '../errors/errors.ts';
+import type { Entry } from '../protocol/entry.ts';
+import type { Source } from '../streams/flow.ts';
+import { readFile } from '../streams/read-file.ts';
+import { entryOf } from './entry-of.ts';
+import type { OpenFile } from './store.ts';
+
+/** A file of a local folder, open for reading. */
+export class LocalFile implements OpenFile {
+  readonly entry: Entry;
+  readonly #handle: FileHandle;
+  readonly #shownPath: string;
+
+  constructor(handle: FileHandle, entry: Entry, shownPath: string) {
+    this.#handle = handle;
+    this.entry = entry;
+    this.#shownPath = shownPath;
+  }
+
+  get content(): Source {
+    return (open$) =>
+      concat(
+        readFile(this.#handle, { end: this.entry.size }, this.#shownPath)(open$),
+        defer(() => this.#assertUnchanged()).pipe(ignoreElements()),
+      );
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  // Bytes read before and after a change make a mixture that never existed, so the last byte is not the end of it.
+  async #assertUnchanged(): Promise<void> {
+    const { size, modified } = entryOf(this.entry.name, await this.#handle.stat());
+    if (size !== this.entry.size)
+      throw new FileError(
+        'SOURCE_CHANGED',
+        `${this.#shownPath}: changed while it was read (${this.entry.size} bytes became ${size})`,
+      );
+    if (modified !== this.entry.modified)
+      throw new FileError('SOURCE_CHANGED', `${this.#shownPath}: was written to while it was read`);
+  }
+}

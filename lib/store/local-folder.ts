@@ -1,0 +1,211 @@
+import { type Dirent, type Stats, constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, stat, statfs, unlink } from 'node:fs/promises';
+import { FileError } from '../errors/errors.ts';
+import { systemCode } from '../errors/from-system.ts';
+import type { Entry, Space } from '../protocol/entry.ts';
+import { PART_PREFIX, type RemotePath, checkSegment, formatPath } from '../protocol/path.ts';
+import { entryOf } from './entry-of.ts';
+import { LocalFile } from './local-file.ts';
+import { LocalPart } from './local-part.ts';
+import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
+import type { OpenFile, Part, PartOptions, Store } from './store.ts';
+
+// O_NONBLOCK: opening a named pipe would otherwise wait for its other end for ever.
+const OPEN_TO_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const STAT_BATCH = 64;
+
+/**
+ * A store in a folder of this machine. All access goes through a `PathGate`; files appear whole or not at all, by way of
+ * hidden part files beside their target.
+ */
+export class LocalFolderStore implements Store {
+  readonly #gate: PathGate;
+
+  private constructor(gate: PathGate) {
+    this.#gate = gate;
+  }
+
+  /**
+   * A store for an existing folder; `NOT_FOUND` or `NOT_A_FOLDER` if there is none. `show` is how error messages write
+   * a path. @default as seen from the root: `/pub/big.iso`
+   */
+  static async open(root: string, show: (path: RemotePath) => string = formatPath): Promise<LocalFolderStore> {
+    return new LocalFolderStore(await PathGate.for(root, show));
+  }
+
+  /** The real path of the folder. */
+  get root(): string {
+    return this.#gate.root;
+  }
+
+  /** Names that no request could carry, and part files, are left out. */
+  async *list(path: RemotePath): AsyncGenerator<Entry, void, undefined> {
+    const act = 'cannot read folder';
+    const folder = await namingErrors(this.#gate.show(path), act, () => this.#gate.openFolder(path));
+    try {
+      const names = await namingErrors(this.#gate.show(path), act, () => opendir(folder.location, { bufferSize: 256 }));
+      let batch: Dirent[] = [];
+      for await (const dirent of names) {
+        if (!isListed(dirent.name)) continue;
+        batch.push(dirent);
+        if (batch.length < STAT_BATCH) continue;
+        yield* await entriesOf(folder, batch);
+        batch = [];
+      }
+      yield* await entriesOf(folder, batch);
+    } finally {
+      await folder.handle.close();
+    }
+  }
+
+  async stat(path: RemotePath): Promise<Entry> {
+    const act = 'cannot read';
+    const name = path.at(-1);
+    if (name === undefined)
+      return this.#gate.inFolder(path, act, async (folder) => entryOf('', await folder.handle.stat()));
+    return this.#gate.atPlace(path, act, async ({ location }) => {
+      const stats = await lstat(location);
+      if (!stats.isSymbolicLink()) return entryOf(name, stats);
+      return entryOf(name, (await this.#statInside(location, path)) ?? stats);
+    });
+  }
+
+  async open(path: RemotePath): Promise<OpenFile> {
+    if (path.length === 0) throw notAFile(this.#gate.show(path));
+    const handle = await this.#openToRead(path);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw notAFile(this.#gate.show(path));
+      return new LocalFile(handle, entryOf(path.at(-1) ?? '', stats), this.#gate.show(path));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async begin(path: RemotePath, options: PartOptions): Promise<Part> {
+    if (path.length === 0) throw notAFile(this.#gate.show(path));
+    return namingErrors(this.#gate.show(path), 'cannot write', async () => {
+      const place = await this.#gate.openPlace(path);
+      return LocalPart.begin(place, this.#gate.show(path), options);
+    });
+  }
+
+  async remove(path: RemotePath): Promise<void> {
+    await this.#gate.atPlace(path, 'cannot delete', async ({ location }) => {
+      if ((await lstat(location)).isDirectory()) throw notAFile(this.#gate.show(path));
+      await unlink(location);
+    });
+  }
+
+  async makeFolder(path: RemotePath): Promise<void> {
+    await this.#gate.atPlace(path, 'cannot make folder', ({ location }) => mkdir(location));
+  }
+
+  async removeFolder(path: RemotePath, { recursive }: { readonly recursive: boolean }): Promise<void> {
+    await this.#gate.atPlace(path, 'cannot remove folder', async ({ location }) => {
+      if (recursive) await emptyFolder(location);
+      await rmdir(location);
+    });
+  }
+
+  async move(from: RemotePath, to: RemotePath): Promise<void> {
+    if (from.every((segment, index) => segment === to[index]) && to.length > from.length)
+      throw new FileError('PATH_INVALID', `${this.#gate.show(from)}: cannot move a folder into itself`);
+    await this.#gate.atPlace(from, 'cannot move', async (source) => {
+      await lstat(source.location);
+      await this.#gate.atPlace(to, 'cannot move there', async (target) => {
+        if (await exists(target.location))
+          throw new FileError('EXISTS', `${this.#gate.show(to)}: already exists, so nothing was moved`);
+        await rename(source.location, target.location);
+      });
+    });
+  }
+
+  async space(): Promise<Space> {
+    const { bavail, blocks, bsize } = await namingErrors(this.root, 'cannot read the free space', () =>
+      statfs(this.root),
+    );
+    return { free: bavail * bsize, total: blocks * bsize };
+  }
+
+  async #openToRead(path: RemotePath): Promise<FileHandle> {
+    return this.#gate.atPlace(path, 'cannot read', async ({ location }) => {
+      try {
+        return await open(location, OPEN_TO_READ);
+      } catch (error) {
+        if (!isLinkRefusal(error)) throw error;
+      }
+      // The link's target was resolved once, and is opened through the gate like any path: without following links.
+      const target = await this.#gate.followLink(location, path);
+      return this.#gate.atPlace(target, 'cannot read', (place) => open(place.location, OPEN_TO_READ));
+    });
+  }
+
+  /** What a link stands for, or nothing if it leads nowhere or out of the root. */
+  async #statInside(location: string, path: RemotePath): Promise<Stats | undefined> {
+    try {
+      await this.#gate.followLink(location, path);
+      return await stat(location);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+const notAFile = (shownPath: string) =>
+  new FileError('NOT_A_FILE', `${shownPath}: is not a regular file (a folder, a link or a device)`);
+
+const isListed = (name: string): boolean => {
+  if (name.startsWith(PART_PREFIX)) return false;
+  try {
+    checkSegment(name);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const entriesOf = async (folder: Folder, batch: readonly Dirent[]): Promise<Entry[]> => {
+  const entries = await Promise.all(
+    batch.map(async ({ name }) => {
+      try {
+        return entryOf(name, await lstat(`${folder.location}/${name}`));
+      } catch {
+        // Gone since the folder was read, or a name that is not Unicode: neither can be asked for.
+        return undefined;
+      }
+    }),
+  );
+  return entries.filter((entry) => entry !== undefined);
+};
+
+const exists = async (location: string): Promise<boolean> => {
+  try {
+    await lstat(location);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+};
+
+const OPEN_REAL_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** Removes everything in a folder, going down through held folders only, so that no link is ever followed. */
+const emptyFolder = async (location: string): Promise<void> => {
+  const handle = await open(location, OPEN_REAL_FOLDER);
+  try {
+    const held = heldLocation(handle, location);
+    for await (const dirent of await opendir(held)) {
+      const child = `${held}/${dirent.name}`;
+      if (!dirent.isDirectory()) await unlink(child);
+      else {
+        await emptyFolder(child);
+        await rmdir(child);
+      }
+    }
+  } finally {
+    await handle.close();
+  }
+};

@@ -1,0 +1,70 @@
+import type { Entry, Space } from '../protocol/entry.ts';
+import type { RemotePath } from '../protocol/path.ts';
+import type { Sink, Source } from '../streams/flow.ts';
+
+/**
+ * Where files live. Sessions and transfers know no more about a place than this; the local folder is one, an object
+ * store may be another. Every path was checked before it comes here, and every method fails with a typed error
+ * (`NOT_FOUND`, `PERMISSION_DENIED`, `NO_SPACE`, ...) whose message names the path.
+ */
+export interface Store {
+  /** The entries of a folder in the store's own order, read as they are asked for; ending early frees the folder. */
+  list(path: RemotePath): AsyncIterable<Entry>;
+
+  /** What is there. A link that stays inside the store is followed. */
+  stat(path: RemotePath): Promise<Entry>;
+
+  /** Opens a file to be read; the caller closes it. */
+  open(path: RemotePath): Promise<OpenFile>;
+
+  /** Begins to write a file that nobody sees before its `commit`; the caller ends it with `commit` or `discard`. */
+  begin(path: RemotePath, options: PartOptions): Promise<Part>;
+
+  /** Removes one file. */
+  remove(path: RemotePath): Promise<void>;
+
+  makeFolder(path: RemotePath): Promise<void>;
+
+  /** Removes a folder: an empty one, or with `recursive` all that is in it too. */
+  removeFolder(path: RemotePath, options: { readonly recursive: boolean }): Promise<void>;
+
+  /** Gives a file or folder another path, where nothing may be yet. */
+  move(from: RemotePath, to: RemotePath): Promise<void>;
+
+  space(): Promise<Space>;
+}
+
+/** A file that is open for reading. */
+export interface OpenFile {
+  /** What the file was when it was opened. */
+  readonly entry: Entry;
+  /** All its bytes, once. Errors with `SOURCE_CHANGED` if the file became another while it was read. */
+  readonly content: Source;
+  close(): Promise<void>;
+}
+
+export interface PartOptions {
+  /** Content length in bytes where it is known: a store without that much room refuses at once. */
+  readonly size?: number | undefined;
+}
+
+export interface CommitOptions {
+  /** Modified time to set, in milliseconds since 1970 UTC. @default the time of the last write */
+  readonly modified?: number | undefined;
+  /** Permission bits to set. @default those of the replaced file, or the system's default */
+  readonly mode?: number | undefined;
+  /** Whether a file of that name may be replaced. @default true */
+  readonly replace?: boolean | undefined;
+  /** Whether content and name are forced to the disk before `commit` ends. @default true */
+  readonly fsync?: boolean | undefined;
+}
+
+/** A file that is being written and has no name yet. */
+export interface Part {
+  /** Takes the content, once. Completes when the store has every byte. */
+  readonly content: Sink;
+  /** Gives the part its name, at one stroke: others see the old file or the whole new one. */
+  commit(options: CommitOptions): Promise<Entry>;
+  /** Removes what was written. Harmless after `commit` or a second time. */
+  discard(): Promise<void>;
+}

@@ -1,0 +1,28 @@
+import type { Observable, OperatorFunction } from 'rxjs';
+import type { Valve } from './valve.ts';
+
+/**
+ * Where bytes come from: cold, reads only while `open$` says so, completes when every byte was emitted. The chunks are
+ * the sink's to read until it releases them; nobody changes them.
+ */
+export type Source = (open$: Observable<boolean>) => Observable<Buffer>;
+
+/** How far a sink is. */
+export interface Progress {
+  /** Content bytes safely accepted since the start. */
+  readonly bytes: number;
+}
+
+/**
+ * Where bytes go: holds the bytes it has not finished in the valve, emits how far it is, and completes only when all is
+ * safely accepted (flushed to the kernel, written and committed: as the sink's own text says).
+ */
+export type Sink = (valve: Valve) => OperatorFunction<Buffer, Progress>;
+
+/** An operator that keeps bytes for later, and so has to count them in the pipeline's valve. */
+export interface HoldingOperator {
+  readonly through: (valve: Valve) => OperatorFunction<Buffer, Buffer>;
+}
+
+/** What may stand between a source and a sink: any plain operator on buffers, or one that counts what it keeps. */
+export type Stage = OperatorFunction<Buffer, Buffer> | HoldingOperator;

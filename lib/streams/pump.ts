@@ -1,0 +1,33 @@
+import { type Observable, defer } from 'rxjs';
+import type { Progress, Sink, Source, Stage } from './flow.ts';
+import { Valve, type ValveLimits } from './valve.ts';
+
+/**
+ * Moves bytes from a source through operators into a sink, never faster than the sink takes them.
+ *
+ * Cold; each subscription is one run. Emits the sink's progress and completes when the sink has accepted everything.
+ * Errors with whatever source, operator or sink raised; the others are then torn down. Unsubscribing cancels both
+ * ends. Holds at most 2 MiB and what one read of the source yields (`pumpWithin` sets another bound).
+ *
+ * @example pump(fromFile('./a.iso'), meter(report), toFile('./b.iso')).subscribe()
+ */
+export const pump = (source: Source, ...rest: readonly [...Stage[], Sink]): Observable<Progress> =>
+  run({}, source, rest);
+
+/** A `pump` whose pipelines hold up to `high` bytes instead of 2 MiB. */
+export const pumpWithin =
+  (limits: ValveLimits) =>
+  (source: Source, ...rest: readonly [...Stage[], Sink]): Observable<Progress> =>
+    run(limits, source, rest);
+
+const run = (limits: ValveLimits, source: Source, rest: readonly [...Stage[], Sink]): Observable<Progress> =>
+  defer(() => {
+    const valve = new Valve(limits);
+    const stages = rest.slice(0, -1) as readonly Stage[];
+    const sink = rest.at(-1) as Sink;
+    const content$ = stages.reduce(
+      (bytes$, stage) => bytes$.pipe(typeof stage === 'function' ? stage : stage.through(valve)),
+      source(valve.open$),
+    );
+    return content$.pipe(sink(valve));
+  });

@@ -1,0 +1,83 @@
+import type { FileHandle } from 'node:fs/promises';
+import { Observable } from 'rxjs';
+import { FileError } from '../errors/errors.ts';
+import { fileError } from '../errors/from-system.ts';
+import type { Source } from './flow.ts';
+
+export interface FileRange {
+  /** First byte to read. @default 0 */
+  readonly start?: number;
+  /** The byte after the last one. */
+  readonly end: number;
+}
+
+// Measured on loopback, 1 GiB with a digest: 512 KiB pieces reach twice the rate of 64 KiB ones, 1 MiB is slower again;
+// from three reads in flight on, the disk or the digest is the limit.
+const PIECE_BYTES = 512 * 1024;
+const READS_IN_FLIGHT = 3;
+
+/**
+ * The bytes of an open file between two offsets, by positioned reads of 512 KiB, three in flight, emitted in order.
+ *
+ * The handle stays the caller's: unsubscribing waits for nothing and closes nothing, but reads in flight still land in
+ * buffers that are then dropped. Errors with `SOURCE_CHANGED` if the file ends before `end`, and with the system's
+ * reason otherwise. Holds up to 1.5 MiB beyond the sink's bound.
+ */
+export const readFile =
+  (handle: FileHandle, { start = 0, end }: FileRange, name: string): Source =>
+  (open$) =>
+    new Observable((subscriber) => {
+      let open = false;
+      let next = start;
+      let emitted = start;
+      let inFlight = 0;
+      const arrived = new Map<number, Buffer>();
+
+      const readAhead = () => {
+        while (open && inFlight < READS_IN_FLIGHT && next < end && !subscriber.closed) {
+          const at = next;
+          const length = Math.min(PIECE_BYTES, end - at);
+          next += length;
+          inFlight += 1;
+          readExactly(handle, at, length, name).then(
+            (piece) => {
+              inFlight -= 1;
+              arrived.set(at, piece);
+              emit();
+            },
+            (error: unknown) => subscriber.error(fileError(error, `${name}: cannot read`, 'READ_FAILED')),
+          );
+        }
+      };
+      const emit = () => {
+        for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
+          arrived.delete(emitted);
+          emitted += piece.length;
+          subscriber.next(piece);
+        }
+        if (emitted === end) subscriber.complete();
+        else readAhead();
+      };
+
+      const gate = open$.subscribe({
+        next: (isOpen) => {
+          open = isOpen;
+          readAhead();
+        },
+        error: (error: unknown) => subscriber.error(error),
+      });
+      if (start === end) subscriber.complete();
+      return () => gate.unsubscribe();
+    });
+
+const readExactly = async (handle: FileHandle, at: number, length: number, name: string): Promise<Buffer> => {
+  const piece = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(piece, filled, length - filled, at + filled);
+    if (bytesRead === 0)
+      throw new FileError('SOURCE_CHANGED', `${name}: shrank to ${at + filled} bytes while it was read`);
+    filled += bytesRead;
+  }
+  return piece;
+};

@@ -1,0 +1,6 @@
+import { scan } from 'rxjs';
+import type { Sink } from './flow.ts';
+
+/** Takes every byte and keeps none: for measuring what the rest of a pipeline can do. Completes with its source. */
+export const toNothing = (): Sink => () => (bytes$) =>
+  bytes$.pipe(scan(({ bytes }, chunk) => ({ bytes: bytes + chunk.length }), { bytes: 0 }));

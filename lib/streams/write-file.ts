@@ -1,0 +1,85 @@
+import type { FileHandle } from 'node:fs/promises';
+import { Observable } from 'rxjs';
+import { fileError } from '../errors/from-system.ts';
+import type { Sink } from './flow.ts';
+
+// One writev for many socket chunks: measured twice the rate of one write per 64 KiB chunk.
+const GATHER_BYTES = 1024 * 1024;
+
+/**
+ * An open file as the place where bytes go, from the offset `start` on: chunks are gathered to 1 MiB and written with
+ * one `writev`, one write at a time.
+ *
+ * Completes when the kernel has every byte; flushing to the disk and closing are the caller's. Errors with the
+ * system's reason (`NO_SPACE` stays visible).
+ */
+export const writeFile =
+  (handle: FileHandle, name: string, start = 0): Sink =>
+  (valve) =>
+  (bytes$) =>
+    new Observable((subscriber) => {
+      let gathered: Buffer[] = [];
+      let gatheredBytes = 0;
+      let written = 0;
+      let writing = false;
+      let sourceDone = false;
+
+      const flush = () => {
+        if (writing) return;
+        if (gatheredBytes === 0) {
+          if (sourceDone) subscriber.complete();
+          return;
+        }
+        if (gatheredBytes < GATHER_BYTES && !sourceDone) return;
+        const batch = gathered;
+        const batchBytes = gatheredBytes;
+        gathered = [];
+        gatheredBytes = 0;
+        writing = true;
+        writeAll(handle, batch, start + written).then(
+          () => {
+            writing = false;
+            written += batchBytes;
+            valve.release(batchBytes);
+            subscriber.next({ bytes: written });
+            if (!subscriber.closed) flush();
+          },
+          (error: unknown) => subscriber.error(fileError(error, `${name}: cannot write`, 'WRITE_FAILED')),
+        );
+      };
+
+      return bytes$.subscribe({
+        next: (chunk) => {
+          valve.hold(chunk.length);
+          gathered.push(chunk);
+          gatheredBytes += chunk.length;
+          flush();
+        },
+        error: (error: unknown) => subscriber.error(error),
+        complete: () => {
+          sourceDone = true;
+          flush();
+        },
+      });
+    });
+
+/** Writes every byte: the system may take only some of them at a time, and says why only at the next try. */
+const writeAll = async (handle: FileHandle, buffers: Buffer[], position: number): Promise<void> => {
+  for (let rest = buffers, at = position; rest.length > 0;) {
+    const { bytesWritten } = await handle.writev(rest, at);
+    at += bytesWritten;
+    rest = without(rest, bytesWritten);
+  }
+};
+
+/** What is left of the buffers when their first `bytes` are taken away. */
+const without = (buffers: Buffer[], bytes: number): Buffer[] => {
+  let skip = bytes;
+  const index = buffers.findIndex((buffer) => {
+    if (skip < buffer.length) return true;
+    skip -= buffer.length;
+    return false;
+  });
+  const first = buffers[index];
+  return first === undefined ? [] : [first.subarray(skip), ...buffers.slice(index + 1)];
+};
