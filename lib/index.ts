@@ -25,6 +25,7 @@ export { meter } from './operators/meter.ts';
 export { type FrameLimits, parseFramePieces } from './operators/parse-frame-pieces.ts';
 export { parseFrames } from './operators/parse-frames.ts';
 export { throttle } from './operators/throttle.ts';
+export { untilAborted } from './operators/until-aborted.ts';
 
 // Places, names and frames.
 export type { CommitOptions, OpenFile, Part, PartOptions, Store } from './store/store.ts';

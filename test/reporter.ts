@@ -1,4 +1,3 @@
-import { relative } from 'node:path';
 import type { run } from 'node:test';
 
 export interface Summary {
@@ -18,7 +17,7 @@ export const summary = async (events: ReturnType<typeof run>): Promise<Summary> 
   });
   events.on('test:fail', ({ name, file, details }) => {
     failed += 1;
-    console.log(`FAILED: ${name} (${relative(process.cwd(), file ?? '')})`);
+    console.log(`FAILED: ${name} (${file ?? ''})`);
     console.log(details.error.cause ?? details.error);
   });
   await new Promise((resolve) => events.on('end', resolve).resume());

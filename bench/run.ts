@@ -1,0 +1,28 @@
+import { writeFile } from 'node:fs/promises';
+import { parseOptions } from './options.ts';
+import { renderResults } from './report/render-results.ts';
+import { runBench } from './run-bench.ts';
+
+// What `npm run bench` runs: measures, prints and stores. It judges nothing; it ends with 1 only if measuring failed.
+
+const INTERRUPTED = 130;
+
+const options = await parseOptions(process.argv.slice(2));
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interruption.abort());
+
+try {
+  const results = await runBench(options, {
+    signal: interruption.signal,
+    onStep: (step) => console.error(`measuring ${step} ...`),
+  });
+  const json = JSON.stringify(results, undefined, 2);
+  await writeFile(options.out, `${json}\n`);
+  console.log(options.json ? json : `\n${renderResults(results)}`);
+} catch (error) {
+  if (interruption.signal.aborted) process.exitCode = INTERRUPTED;
+  else {
+    console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,47 @@
+import { OptionError, type RemotePath, UnsupportedError } from '../lib/index.ts';
+
+export const DEFAULT_PORT = 1234;
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A place on a server, as `sluice://host:port/path` names it. */
+export interface RemoteUrl extends ServerAddress {
+  readonly path: RemotePath;
+  /** Whether the URL ends in `/` and so means a folder. */
+  readonly isFolder: boolean;
+}
+
+/** Reads a port as people type it: digits, from 0 to 65535. */
+export const parsePort = (text: string): number => {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
+    throw new OptionError(`port must be digits from 0 to 65535, not "${text}"`);
+  return Number(text);
+};
+
+/** Reads a `sluice://` URL; percent-encoded characters stand for themselves. */
+export const parseUrl = (text: string): RemoteUrl => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === 'sluices:') throw new UnsupportedError(`${text}: TLS (sluices://) is not there yet`);
+  if (url?.protocol !== 'sluice:' || url.hostname === '')
+    throw new OptionError(`"${text}" is not a URL like sluice://host:1234/folder/file`);
+  if (url.username !== '' || url.password !== '')
+    throw new UnsupportedError(`${text}: logins are not there yet, leave the part before @ out`);
+  const segments = url.pathname.split('/').filter((segment) => segment !== '');
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? DEFAULT_PORT : Number(url.port),
+    path: segments.map((segment) => decode(segment, text)),
+    isFolder: url.pathname === '' || url.pathname.endsWith('/'),
+  };
+};
+
+const decode = (segment: string, url: string): string => {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new OptionError(`${url}: "${segment}" is not percent-encoded properly`);
+  }
+};

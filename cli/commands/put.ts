@@ -1,0 +1,53 @@
+import { basename } from 'node:path';
+import { lastValueFrom } from 'rxjs';
+import { OptionError, type RemotePath, formatPath, fromReadable, pump } from '../../lib/index.ts';
+import { type RemoteUrl, parseUrl } from '../address.ts';
+import { CONNECTION_FLAGS, type ConnectionFlags, withSession } from '../connection.ts';
+import { defineCommand } from '../define-command.ts';
+import { Reporter } from '../reporter.ts';
+import { STANDARD_STREAM } from '../standard-stream.ts';
+import { TRANSFER_FLAGS, type TransferFlags, runTransfer, transferOptions } from '../transfer.ts';
+
+interface PutArguments extends ConnectionFlags, TransferFlags {
+  readonly names: string[];
+}
+
+export const putCommand = defineCommand<PutArguments>({
+  command: 'put <names..>',
+  aliases: ['upload'],
+  describe: 'upload files: put LOCAL... URL',
+  builder: (yargs) =>
+    yargs
+      .positional('names', {
+        type: 'string',
+        array: true,
+        demandOption: true,
+        describe: 'files (- for standard input), then sluice://host:port/name or sluice://host:port/folder/',
+      })
+      .options({ ...TRANSFER_FLAGS, ...CONNECTION_FLAGS }),
+  handler: async (flags) => {
+    const locals = flags.names.slice(0, -1);
+    const url = parseUrl(flags.names.at(-1) ?? '');
+    if (locals.length === 0) throw new OptionError('put needs at least one file before the URL');
+    if (locals.length > 1 && !url.isFolder) throw new OptionError('several files need a URL that ends in /');
+    const reporter = new Reporter(flags);
+    await withSession(url, flags, async (client, signal) => {
+      const options = { ...transferOptions(flags), signal };
+      for (const local of locals) {
+        const target = targetFor(local, url);
+        if (local === STANDARD_STREAM)
+          await lastValueFrom(pump(fromReadable(process.stdin), client.sink(target, options)));
+        else {
+          const label = { direction: 'upload', from: local, to: formatPath(target) } as const;
+          await runTransfer(client.upload(local, target, options), label, reporter);
+        }
+      }
+    });
+  },
+});
+
+const targetFor = (local: string, { path, isFolder }: RemoteUrl): RemotePath => {
+  if (!isFolder) return path;
+  if (local === STANDARD_STREAM) throw new OptionError('standard input needs a URL that names a file');
+  return [...path, basename(local)];
+};

@@ -1,0 +1,85 @@
+import { lastValueFrom, tap } from 'rxjs';
+import { OptionError, serve, untilAborted } from '../../lib/index.ts';
+import { DEFAULT_PORT, parsePort } from '../address.ts';
+import { parseDataPorts } from '../data-ports.ts';
+import { defineCommand } from '../define-command.ts';
+
+interface ServeArguments {
+  readonly port: string;
+  readonly root: string;
+  readonly host: string;
+  readonly anonymous: boolean;
+  readonly readOnly: boolean;
+  readonly dataPorts: string;
+  readonly maxSessions: number;
+  readonly maxSessionsPerAddress: number;
+  readonly maxTransfers: number;
+  readonly grace: number;
+  readonly logLevel: string;
+}
+
+export const serveCommand = defineCommand<ServeArguments>({
+  command: 'serve [port]',
+  describe: 'serve a folder',
+  builder: (yargs) =>
+    yargs
+      .positional('port', { type: 'string', default: String(DEFAULT_PORT), describe: 'port; 0 picks a free one' })
+      .options({
+        root: { type: 'string', default: '.', describe: 'the folder to serve' },
+        host: {
+          type: 'string',
+          default: '127.0.0.1',
+          describe: 'address to listen on; others than loopback need --anonymous',
+        },
+        anonymous: { type: 'boolean', default: false, describe: 'let everybody in who can reach the port' },
+        'read-only': { type: 'boolean', default: false, describe: 'refuse every change' },
+        'data-ports': {
+          type: 'string',
+          default: 'ephemeral',
+          describe: 'ephemeral, FROM-TO, or same (the port itself)',
+        },
+        'max-sessions': { type: 'number', default: 10_000, describe: 'sessions at a time' },
+        'max-sessions-per-address': { type: 'number', default: 1_000, describe: 'sessions at a time from one address' },
+        'max-transfers': { type: 'number', default: 16, describe: 'transfers at a time in one session' },
+        grace: { type: 'number', default: 30, describe: 'seconds that running transfers get at Ctrl-C' },
+        'log-level': {
+          type: 'string',
+          default: 'info',
+          choices: ['debug', 'info', 'warn', 'error', 'silent'],
+          describe: 'least important lines to log',
+        },
+      }),
+  handler: async (flags) => {
+    const [{ createLogger }, { logEvent }] = await Promise.all([import('../logger.ts'), import('../server-log.ts')]);
+    if (!(flags.grace > 0)) throw new OptionError(`grace must be above 0 seconds, not ${flags.grace}`);
+    const logger = createLogger(flags.logLevel);
+    const stop = new AbortController();
+    const server$ = serve({
+      port: parsePort(flags.port),
+      root: flags.root,
+      host: flags.host,
+      anonymous: flags.anonymous,
+      readOnly: flags.readOnly,
+      dataPorts: parseDataPorts(flags.dataPorts),
+      maxSessions: flags.maxSessions,
+      maxSessionsPerAddress: flags.maxSessionsPerAddress,
+      maxTransfers: flags.maxTransfers,
+      graceMs: Math.ceil(flags.grace * 1000),
+      stop: stop.signal,
+    });
+    const end = new AbortController();
+    // The first Ctrl-C lets running transfers end, the second one does not.
+    const onSignal = () => (stop.signal.aborted ? end : stop).abort();
+    process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+    try {
+      await lastValueFrom(
+        server$.pipe(
+          tap((event) => logEvent(logger, event)),
+          untilAborted(end.signal),
+        ),
+      );
+    } finally {
+      process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    }
+  },
+});

@@ -1,0 +1,58 @@
+import { type Client, connectClient } from '../lib/index.ts';
+import type { ServerAddress } from './address.ts';
+
+/** The flags of every command that connects to a server, as yargs reads them. */
+export const CONNECTION_FLAGS = {
+  timeout: { type: 'number', default: 10, describe: 'seconds to wait for the server to answer' },
+  'client-listens': {
+    type: 'boolean',
+    default: false,
+    describe: 'wait for data connections on this side, for servers behind a firewall',
+  },
+  json: { type: 'boolean', default: false, describe: 'one JSON object a line instead of text' },
+  quiet: { alias: 'q', type: 'boolean', default: false, describe: 'say nothing but errors' },
+} as const;
+
+export interface ConnectionFlags {
+  readonly timeout: number;
+  readonly clientListens: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** Opens a session as the flags say. */
+export const openSession = (
+  { host, port }: ServerAddress,
+  { timeout, clientListens }: Pick<ConnectionFlags, 'timeout' | 'clientListens'>,
+  signal?: AbortSignal,
+): Promise<Client> =>
+  connectClient({
+    host,
+    port,
+    timeoutMs: timeout * 1000,
+    dataListener: clientListens ? 'client' : 'server',
+    ...(signal && { signal }),
+  });
+
+/** Runs something in a session of its own, which Ctrl-C ends. */
+export const withSession = async <T>(
+  address: ServerAddress,
+  flags: ConnectionFlags,
+  use: (client: Client, signal: AbortSignal) => Promise<T>,
+): Promise<T> => {
+  const abort = new AbortController();
+  const interrupt = () => abort.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  try {
+    const client = await openSession(address, flags, abort.signal);
+    try {
+      const result = await use(client, abort.signal);
+      await client.quit();
+      return result;
+    } finally {
+      client.close();
+    }
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+};

@@ -1,0 +1,44 @@
+import { type MonoTypeOperatorFunction, defer, finalize, tap } from 'rxjs';
+import type { TransferProgress } from '../lib/index.ts';
+import { display } from './display.ts';
+import { formatBytes, formatDuration, formatRate } from './units.ts';
+
+const REDRAW_MS = 100;
+const CLEAR_LINE = '\r\u001b[K';
+const DEFAULT_COLUMNS = 80;
+const MIN_NAME = 8;
+
+/**
+ * Draws progress on one line of a terminal, at most ten times a second, and wipes it at the end whatever that is. Draws
+ * nothing where the stream is no terminal.
+ */
+export const drawProgress =
+  (name: string, terminal: NodeJS.WriteStream): MonoTypeOperatorFunction<TransferProgress> =>
+  (progress$) =>
+    defer(() => {
+      if (!terminal.isTTY) return progress$;
+      let drawn = -Infinity;
+      return progress$.pipe(
+        tap((progress) => {
+          const now = performance.now();
+          if (now - drawn < REDRAW_MS) return;
+          drawn = now;
+          terminal.write(CLEAR_LINE + progressLine(name, progress, terminal.columns || DEFAULT_COLUMNS));
+        }),
+        finalize(() => terminal.write(CLEAR_LINE)),
+      );
+    });
+
+/** `big.iso   45%  450 MB of 1 GB  120 MB/s  0:05 left`, cut to the terminal's width. */
+export const progressLine = (name: string, { bytes, total, rate, eta }: TransferProgress, columns: number): string => {
+  const percent = total === undefined || total === 0 ? '' : `${Math.floor((bytes / total) * 100)}%`.padStart(4);
+  const amount = total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(total)}`;
+  const left = eta === undefined ? '' : `${formatDuration(eta)} left`;
+  const facts = [percent, amount, formatRate(rate), left].filter((part) => part !== '').join('  ');
+  const room = Math.max(MIN_NAME, columns - facts.length - 3);
+  return `${shorten(display(name), room)}  ${facts}`;
+};
+
+/** Keeps the end of a name, which tells more than its beginning. */
+const shorten = (name: string, room: number): string =>
+  name.length <= room ? name : `\u2026${name.slice(name.length - room + 1)}`;

@@ -1,0 +1,49 @@
+import { EXIT, exitCodeOf } from '../exit-codes.ts';
+import type { Reporter } from '../reporter.ts';
+import type { PromptSession } from './prompt-session.ts';
+import { runLine } from './run-line.ts';
+
+/** Runs the lines of a prompt, and remembers how the first failure ended. */
+export class LineRunner {
+  readonly #session: PromptSession;
+  readonly #reporter: Reporter;
+  #running: AbortController | undefined;
+  #exitCode: number = EXIT.done;
+  #isLeaving = false;
+
+  constructor(session: PromptSession, reporter: Reporter) {
+    this.#session = session;
+    this.#reporter = reporter;
+  }
+
+  /** Exit code of the first line that failed; 0 if none did. */
+  get exitCode(): number {
+    return this.#exitCode;
+  }
+
+  /** Whether a line asked to leave; later ones do nothing. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** Runs one line. Never fails: what goes wrong is reported. */
+  async run(line: string): Promise<void> {
+    if (this.#isLeaving) return;
+    const running = (this.#running = new AbortController());
+    const leave = () => (this.#isLeaving = true);
+    try {
+      await runLine(line, { session: this.#session, reporter: this.#reporter, signal: running.signal, leave });
+    } catch (error) {
+      this.#reporter.error(error);
+      this.#exitCode ||= exitCodeOf(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Cancels the line that runs; false if none does. */
+  cancel(): boolean {
+    this.#running?.abort();
+    return this.#running !== undefined;
+  }
+}

@@ -1,0 +1,45 @@
+import { SluiceError, sluiceError } from '../lib/index.ts';
+import { display } from './display.ts';
+
+export interface ReporterOptions {
+  /** One JSON object a line on standard output instead of text for people. */
+  readonly json?: boolean | undefined;
+  /** Says nothing but errors. */
+  readonly quiet?: boolean | undefined;
+}
+
+/** Where a command's results go: text for people or JSON lines on standard output, errors on standard error. */
+export class Reporter {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly #out: NodeJS.WritableStream;
+
+  /** `out` is standard output unless that carries a file's content. */
+  constructor({ json = false, quiet = false }: ReporterOptions, out: NodeJS.WritableStream = process.stdout) {
+    this.json = json;
+    this.quiet = quiet;
+    this.#out = out;
+  }
+
+  /** Shows a result: the lines to people, the object to programs. */
+  result(object: object, lines: readonly string[]): void {
+    if (this.json) this.#out.write(`${JSON.stringify(object)}\n`);
+    else if (!this.quiet) for (const line of lines) this.#out.write(`${line}\n`);
+  }
+
+  /** Tells people something beside the result. */
+  note(text: string): void {
+    if (!this.json && !this.quiet) process.stderr.write(`${text}\n`);
+  }
+
+  /** Shows a failure in one line. */
+  error(error: unknown): void {
+    const { code, message } = sluiceError(error);
+    if (this.json) this.#out.write(`${JSON.stringify({ type: 'error', code, message })}\n`);
+    else process.stderr.write(`sluice: ${errorLine(error)}\n`);
+  }
+}
+
+/** A failure as one line for people; text from the other side is escaped. */
+export const errorLine = (error: unknown): string =>
+  error instanceof SluiceError ? `${display(error.message)} [${error.code}]` : display(sluiceError(error).message);

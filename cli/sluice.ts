@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { createParser } from './parser.ts';
+import { Reporter } from './reporter.ts';
+
+const words = process.argv.slice(2);
+
+// The reader of our output may leave before us (`sluice ls ... | head`): that is its right, and the end of our work.
+process.stdout.on('error', () => process.exit(EXIT.done));
+
+try {
+  await createParser(words).parseAsync();
+} catch (error) {
+  new Reporter({ json: words.includes('--json') }).error(error);
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,63 @@
+import { type Observable, lastValueFrom } from 'rxjs';
+import type { TransferOptions, TransferProgress } from '../lib/index.ts';
+import { display } from './display.ts';
+import { drawProgress } from './progress-line.ts';
+import type { Reporter } from './reporter.ts';
+import { formatBytes, formatRate, formatSeconds } from './units.ts';
+
+/** What a transfer moves, for the person who waits for it. */
+export interface TransferLabel {
+  readonly direction: 'download' | 'upload';
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Runs a transfer to its end, drawing progress on the way and reporting the outcome. */
+export const runTransfer = async (
+  progress$: Observable<TransferProgress>,
+  label: TransferLabel,
+  reporter: Reporter,
+): Promise<void> => {
+  const start = performance.now();
+  const watched$ =
+    reporter.json || reporter.quiet ? progress$ : progress$.pipe(drawProgress(label.from, process.stderr));
+  const { state, bytes } = await lastValueFrom(watched$);
+  const seconds = (performance.now() - start) / 1000;
+  reporter.result({ type: state, ...label, bytes, seconds }, [outcomeLine(label, state, bytes, seconds)]);
+};
+
+const outcomeLine = (
+  { from, to }: TransferLabel,
+  state: TransferProgress['state'],
+  bytes: number,
+  seconds: number,
+): string => {
+  const names = `${display(from)} -> ${display(to)}`;
+  if (state === 'skipped') return `${names}: skipped, the target stays as it is`;
+  return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${formatRate(bytes / seconds)}), verified`;
+};
+
+/** The flags of every command that moves files, as yargs reads them. */
+export const TRANSFER_FLAGS = {
+  overwrite: { type: 'boolean', describe: 'replace an existing target (the default)' },
+  clobber: { type: 'boolean', default: true, describe: 'with --no-clobber: fail if the target exists' },
+  'skip-existing': { type: 'boolean', describe: 'leave an existing target as it is' },
+  'if-newer': { type: 'boolean', describe: 'replace the target only by a source modified later' },
+  preserve: { alias: 'p', type: 'boolean', describe: 'keep modified time and permissions' },
+  fsync: { type: 'boolean', default: true, describe: 'with --no-fsync: do not wait for the disk' },
+} as const;
+
+export interface TransferFlags {
+  readonly overwrite?: boolean | undefined;
+  readonly clobber: boolean;
+  readonly skipExisting?: boolean | undefined;
+  readonly ifNewer?: boolean | undefined;
+  readonly preserve?: boolean | undefined;
+  readonly fsync: boolean;
+}
+
+/** The options that a command's flags ask for. */
+export const transferOptions = ({ clobber, skipExisting, ifNewer, preserve = false, fsync }: TransferFlags) => {
+  const overwrite = !clobber ? 'refuse' : skipExisting ? 'skip' : ifNewer ? 'if-newer' : 'overwrite';
+  return { overwrite, keepTime: preserve, keepMode: preserve, fsync } satisfies TransferOptions;
+};

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { type Socket, connect } from 'node:net';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+// One end of a connection that speaks the protocol byte by byte. It shares no code with the library on purpose: what
+// both sides of the library agree on may still be wrong.
+
+export type RawMessage = Readonly<Record<string, unknown>>;
+
+export interface Offer {
+  readonly port: number;
+  readonly token: string;
+}
+
+const HEADER_BYTES = 10;
+
+export const rawFrame = (payload: string | Buffer): Buffer => {
+  const bytes = Buffer.from(payload);
+  return Buffer.concat([Buffer.from(String(bytes.length).padStart(HEADER_BYTES, '0')), bytes]);
+};
+
+export const messageFrame = (message: unknown): Buffer => rawFrame(JSON.stringify(message));
+
+export const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+/** A whole content on the wire: one frame, the empty one, and a trailer that is true where `trailer` does not lie. */
+export const contentFrames = (content: string | Buffer, trailer: RawMessage = {}): Buffer =>
+  Buffer.concat([
+    content.length === 0 ? Buffer.alloc(0) : rawFrame(content),
+    rawFrame(''),
+    messageFrame({ bytes: Buffer.byteLength(content), digest: sha256(content), ...trailer }),
+  ]);
+
+/** Reads nothing but what it is asked for, so that a test can also be the peer that does not read. */
+export class RawPeer {
+  readonly socket: Socket;
+  #over = false;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('error', () => (this.#over = true));
+    socket.once('end', () => (this.#over = true));
+    socket.once('close', () => (this.#over = true));
+  }
+
+  write(bytes: string | Buffer): void {
+    this.socket.write(bytes);
+  }
+
+  send(message: unknown): void {
+    this.socket.write(messageFrame(message));
+  }
+
+  /** The next bytes; rejects if the connection ends before there are so many. */
+  async bytes(count: number): Promise<Buffer> {
+    if (count === 0) return Buffer.alloc(0);
+    for (;;) {
+      const chunk = this.socket.read(count) as Buffer | null;
+      if (chunk?.length === count) return chunk;
+      if (this.#over) throw new Error(`the connection ended ${chunk?.length ?? 0} bytes into ${count}`);
+      await this.#news();
+    }
+  }
+
+  async frame(): Promise<Buffer> {
+    const header = (await this.bytes(HEADER_BYTES)).toString('latin1');
+    assert.match(header, /^\d{10}$/);
+    return this.bytes(Number(header));
+  }
+
+  async message(): Promise<RawMessage> {
+    return JSON.parse((await this.frame()).toString()) as RawMessage;
+  }
+
+  /** Sends a request and gives the next message. */
+  async ask(request: unknown): Promise<RawMessage> {
+    this.send(request);
+    return this.message();
+  }
+
+  /** Asserts that the next message is an error with a code, for request `id` or for the session. */
+  async error(code: string, id?: number): Promise<void> {
+    const message = await this.message();
+    assert.deepEqual({ type: message['type'], code: message['code'], id: message['id'] }, { type: 'error', code, id });
+    assert.equal(typeof message['message'], 'string');
+  }
+
+  /** Everything that still comes until the other side is gone. */
+  async rest(): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const chunk = this.socket.read() as Buffer | null;
+      if (chunk !== null) chunks.push(chunk);
+      else if (this.#over) return Buffer.concat(chunks);
+      else await this.#news();
+    }
+  }
+
+  /** A whole content with its trailer. */
+  async content(): Promise<{ content: Buffer; trailer: RawMessage }> {
+    const frames: Buffer[] = [];
+    for (let frame = await this.frame(); frame.length > 0; frame = await this.frame()) frames.push(frame);
+    return { content: Buffer.concat(frames), trailer: await this.message() };
+  }
+
+  /** Breaks the connection off with a reset. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
+  async #news(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const names = ['readable', 'end', 'error', 'close'] as const;
+      const wake = () => {
+        for (const name of names) this.socket.off(name, wake);
+        resolve();
+      };
+      for (const name of names) this.socket.on(name, wake);
+    });
+  }
+}
+
+/** A raw connection to a loopback port, closed when the test ends. */
+export const connectRaw = async (test: TestContext, port: number): Promise<RawPeer> => {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  test.after(() => socket.destroy());
+  await once(socket, 'connect');
+  return new RawPeer(socket);
+};
+
+/** A raw session behind its hello. */
+export const openSession = async (
+  test: TestContext,
+  { port }: { readonly port: number },
+  digests: readonly string[] = ['sha256'],
+): Promise<RawPeer> => {
+  const peer = await connectRaw(test, port);
+  assert.equal((await peer.ask({ type: 'hello', version: 1, digests }))['type'], 'hello');
+  return peer;
+};
+
+/** Where to connect for data, out of an `accepted` reply. */
+export const offerOf = (accepted: RawMessage): Offer => {
+  assert.equal(accepted['type'], 'accepted', JSON.stringify(accepted));
+  const { port, token } = accepted as unknown as Offer;
+  assert.match(token, /^[0-9a-f]{64}$/);
+  return { port, token };
+};
+
+/** A data connection that has shown its token. */
+export const connectRawData = async (test: TestContext, { port, token }: Offer): Promise<RawPeer> => {
+  const peer = await connectRaw(test, port);
+  peer.write(rawFrame(token));
+  return peer;
+};
+
+/** Whether a port takes a connection and then keeps it open for at least one exchange with somebody else. */
+export const isRefused = async (test: TestContext, offer: Offer): Promise<boolean> => {
+  try {
+    const peer = await connectRawData(test, offer);
+    return (await peer.rest()).length === 0;
+  } catch {
+    return true;
+  }
+};
+
+/** Waits until something has come about; fails after five seconds. */
+export const until = async (what: string, condition: () => boolean | Promise<boolean>): Promise<void> => {
+  const deadline = performance.now() + 5000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) assert.fail(`never came about: ${what}`);
+    await sleep(5);
+  }
+};
