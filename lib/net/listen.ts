@@ -48,6 +48,8 @@ export const listen = ({ host, port }: ListenOptions): Observable<Listener> =>
     });
     return () => {
       if (server.listening) server.close();
+      // The address is still being looked up, and nothing stops the port from being opened after that.
+      else server.once('listening', () => server.close());
     };
   });
 

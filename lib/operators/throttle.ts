@@ -10,7 +10,7 @@ const MIN_PIECE_BYTES = 1024;
  * Lets at most `bytesPerSecond` pass on average, in pieces of about a tenth of a second, and never ahead of time.
  *
  * What waits here is counted in the pipeline's valve, so a fast source is paused. Chunks come out cut differently but in
- * order. Errors and completion wait for the bytes before them; unsubscribing drops what waits.
+ * order. Completion waits for the bytes before it; an error does not and, like unsubscribing, drops what waits.
  */
 export const throttle = (bytesPerSecond: number): HoldingOperator => {
   if (!(bytesPerSecond > 0))

@@ -8,7 +8,8 @@ export const entryOf = (name: string, stats: Stats): Entry => ({
   name,
   kind: kindOf(stats),
   size: stats.isFile() ? stats.size : 0,
-  modified: Math.floor(stats.mtimeMs),
+  // Node sets times with a fraction of a microsecond lost, so rounding down would be off by one every other time.
+  modified: Math.round(stats.mtimeMs),
   mode: stats.mode & PERMISSION_BITS,
 });
 

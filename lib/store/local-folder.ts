@@ -1,5 +1,5 @@
 import { type Dirent, type Stats, constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, stat, statfs, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
 import { FileError } from '../errors/errors.ts';
 import { systemCode } from '../errors/from-system.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
@@ -145,8 +145,10 @@ export class LocalFolderStore implements Store {
   /** What a link stands for, or nothing if it leads nowhere or out of the root. */
   async #statInside(location: string, path: RemotePath): Promise<Stats | undefined> {
     try {
-      await this.#gate.followLink(location, path);
-      return await stat(location);
+      // Not through the link again: it may lead elsewhere by now.
+      const target = await this.#gate.followLink(location, path);
+      if (target.length === 0) return await this.#gate.inFolder(target, 'cannot read', ({ handle }) => handle.stat());
+      return await this.#gate.atPlace(target, 'cannot read', (place) => lstat(place.location));
     } catch {
       return undefined;
     }

@@ -53,7 +53,8 @@ export class LocalPart implements Part {
     try {
       const finalMode = mode ?? this.#replacedMode;
       if (finalMode !== undefined) await this.#handle.chmod(finalMode);
-      if (modified !== undefined) await this.#handle.utimes(modified / 1000, modified / 1000);
+      // As a Date, because Node takes a negative number, a time before 1970, for now.
+      if (modified !== undefined) await this.#handle.utimes(new Date(modified), new Date(modified));
       if (fsync) await this.#handle.sync();
       const entry = entryOf(this.#place.name, await this.#handle.stat());
       if (replace) await rename(this.#location, this.#place.location);
@@ -68,8 +69,11 @@ export class LocalPart implements Part {
 
   async discard(): Promise<void> {
     if (this.#ended) return;
-    await unlink(this.#location).catch(ignoreMissing);
-    await this.#end();
+    try {
+      await unlink(this.#location).catch(ignoreMissing);
+    } finally {
+      await this.#end();
+    }
   }
 
   // A hard link fails if the name is taken, which rename does not; both happen at one stroke.

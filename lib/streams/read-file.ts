@@ -30,6 +30,7 @@ export const readFile =
       let open = false;
       let next = start;
       let emitted = start;
+      // Reads begun whose piece is not emitted: one that waits here for a slower one before it still takes its room.
       let inFlight = 0;
       const arrived = new Map<number, Buffer>();
 
@@ -41,7 +42,6 @@ export const readFile =
           inFlight += 1;
           readExactly(handle, at, length, name).then(
             (piece) => {
-              inFlight -= 1;
               arrived.set(at, piece);
               emit();
             },
@@ -53,6 +53,7 @@ export const readFile =
         for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
           arrived.delete(emitted);
           emitted += piece.length;
+          inFlight -= 1;
           subscriber.next(piece);
         }
         if (emitted === end) subscriber.complete();

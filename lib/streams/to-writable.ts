@@ -1,5 +1,6 @@
 import { type Writable, finished } from 'node:stream';
 import { Observable } from 'rxjs';
+import { ConnectionError } from '../errors/errors.ts';
 import type { Sink } from './flow.ts';
 
 export interface ToWritableOptions {
@@ -8,6 +9,8 @@ export interface ToWritableOptions {
    * outlives it, such as standard output, is left open. @default true
    */
   readonly end?: boolean;
+  /** Makes the error to raise of the stream's own. @default the stream's own */
+  readonly nameError?: (error: Error) => unknown;
 }
 
 /**
@@ -18,7 +21,7 @@ export interface ToWritableOptions {
  * closes before that.
  */
 export const toWritable =
-  (writable: Writable, { end = true }: ToWritableOptions = {}): Sink =>
+  (writable: Writable, { end = true, nameError = (error) => error }: ToWritableOptions = {}): Sink =>
   (valve) =>
   (bytes$) =>
     new Observable((subscriber) => {
@@ -28,9 +31,12 @@ export const toWritable =
       const completeIfDone = () => {
         if (sourceDone && pending === 0) subscriber.complete();
       };
-      const detach = finished(writable, { readable: false }, (error) =>
-        error ? subscriber.error(error) : subscriber.complete(),
-      );
+      const detach = finished(writable, { readable: false }, (error) => {
+        if (error) subscriber.error(nameError(error));
+        else if (sourceDone) subscriber.complete();
+        // A socket ends its own writing side when the peer ends the other one.
+        else subscriber.error(new ConnectionError('CLOSED_EARLY', 'the stream was ended before the last byte'));
+      });
       const upstream = bytes$.subscribe({
         next: (chunk) => {
           pending += 1;

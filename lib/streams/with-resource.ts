@@ -1,4 +1,4 @@
-import { Observable, finalize } from 'rxjs';
+import { Observable, defer, finalize } from 'rxjs';
 
 /**
  * Opens something, gives it to `use`, and closes it once when that ends, fails or is unsubscribed; also when it is
@@ -19,7 +19,7 @@ export const withResource = <R, T>(
         if (subscriber.closed) quietly(resource);
         else
           subscriber.add(
-            use(resource)
+            defer(() => use(resource))
               .pipe(finalize(() => quietly(resource)))
               .subscribe(subscriber),
           );

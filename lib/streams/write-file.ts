@@ -23,6 +23,7 @@ export const writeFile =
       let written = 0;
       let writing = false;
       let sourceDone = false;
+      let open = true;
 
       const flush = () => {
         if (writing) return;
@@ -30,7 +31,8 @@ export const writeFile =
           if (sourceDone) subscriber.complete();
           return;
         }
-        if (gatheredBytes < GATHER_BYTES && !sourceDone) return;
+        // Behind a closed valve nothing more is gathered, and only writing what is there can open it.
+        if (gatheredBytes < GATHER_BYTES && !sourceDone && open) return;
         const batch = gathered;
         const batchBytes = gatheredBytes;
         gathered = [];
@@ -48,11 +50,19 @@ export const writeFile =
         );
       };
 
+      const gate = valve.open$.subscribe({
+        next: (isOpen) => {
+          open = isOpen;
+          if (!open) flush();
+        },
+        error: (error: unknown) => subscriber.error(error),
+      });
+      subscriber.add(gate);
       return bytes$.subscribe({
         next: (chunk) => {
-          valve.hold(chunk.length);
           gathered.push(chunk);
           gatheredBytes += chunk.length;
+          valve.hold(chunk.length);
           flush();
         },
         error: (error: unknown) => subscriber.error(error),

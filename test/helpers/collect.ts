@@ -11,6 +11,11 @@ export const valuesOf = <T>(values$: Observable<T>): Promise<T[]> => lastValueFr
 /** Every byte of a source that is never held up. */
 export const bytesOf = async (source: Source): Promise<Buffer> => Buffer.concat(await valuesOf(source(ALWAYS_OPEN$)));
 
+/** For a subscriber that waits for no error: one that comes fails the test file. */
+export const unexpected = (error: unknown): never => {
+  throw error;
+};
+
 /** Lets some turns of the event loop pass: enough for whatever is not waiting for somebody. */
 export const turns = async (count = 50): Promise<void> => {
   for (let turn = 0; turn < count; turn += 1) await nextTurn();

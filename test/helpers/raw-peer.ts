@@ -38,12 +38,21 @@ export const contentFrames = (content: string | Buffer, trailer: RawMessage = {}
 export class RawPeer {
   readonly socket: Socket;
   #over = false;
+  #news = false;
+  #wake: () => void = () => undefined;
 
   constructor(socket: Socket) {
     this.socket = socket;
-    socket.on('error', () => (this.#over = true));
-    socket.once('end', () => (this.#over = true));
-    socket.once('close', () => (this.#over = true));
+    const onNews = () => {
+      this.#news = true;
+      this.#wake();
+    };
+    const onEnd = () => {
+      this.#over = true;
+      onNews();
+    };
+    // One lasting listener: adding one over and over, beside a header that is half there, would spin.
+    socket.on('readable', onNews).on('error', onEnd).once('end', onEnd).once('close', onEnd);
   }
 
   write(bytes: string | Buffer): void {
@@ -61,7 +70,7 @@ export class RawPeer {
       const chunk = this.socket.read(count) as Buffer | null;
       if (chunk?.length === count) return chunk;
       if (this.#over) throw new Error(`the connection ended ${chunk?.length ?? 0} bytes into ${count}`);
-      await this.#news();
+      await this.#change();
     }
   }
 
@@ -95,7 +104,7 @@ export class RawPeer {
       const chunk = this.socket.read() as Buffer | null;
       if (chunk !== null) chunks.push(chunk);
       else if (this.#over) return Buffer.concat(chunks);
-      else await this.#news();
+      else await this.#change();
     }
   }
 
@@ -108,18 +117,14 @@ export class RawPeer {
 
   /** Breaks the connection off with a reset. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    // Node loses the handle of a socket that is reset while it shuts down.
+    if (this.#over) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
-  async #news(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const names = ['readable', 'end', 'error', 'close'] as const;
-      const wake = () => {
-        for (const name of names) this.socket.off(name, wake);
-        resolve();
-      };
-      for (const name of names) this.socket.on(name, wake);
-    });
+  async #change(): Promise<void> {
+    if (!this.#news) await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#news = false;
   }
 }
 

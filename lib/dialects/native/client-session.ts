@@ -1,4 +1,4 @@
-import { type Observable, ReplaySubject, firstValueFrom, ignoreElements, map, tap } from 'rxjs';
+import { type Observable, ReplaySubject, finalize, firstValueFrom, ignoreElements, map, tap } from 'rxjs';
 import { ProtocolError, type SluiceError } from '../../errors/errors.ts';
 import type { Entry } from '../../protocol/entry.ts';
 import { type RemotePath, checkSegment } from '../../protocol/path.ts';
@@ -55,7 +55,7 @@ export class ClientSession implements RemoteSession {
     const message = decodeServerMessage(payload);
     switch (message.type) {
       case 'ping':
-        this.#control.send({ type: 'pong', id: message.id }).subscribe({ error: () => undefined });
+        this.#answerPing(message.id);
         return;
       case 'bye':
         this.#farewell = remoteError(message);
@@ -74,6 +74,16 @@ export class ClientSession implements RemoteSession {
     const reason = error.code === 'CLOSED_EARLY' ? (this.#farewell ?? error) : error;
     this.#requests.fail(reason);
     this.#ended$.error(reason);
+  }
+
+  /** Reads no further before the answer is out: a server that asks and never reads would fill this side's memory. */
+  #answerPing(id: number): void {
+    const { valve } = this.#control;
+    valve.hold(1);
+    this.#control
+      .send({ type: 'pong', id })
+      .pipe(finalize(() => valve.release(1)))
+      .subscribe({ error: () => undefined });
   }
 
   #ask(words: RequestWords, understand: (reply: ReplyMessage) => Reply | undefined): Observable<Reply> {

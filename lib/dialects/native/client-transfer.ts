@@ -1,21 +1,20 @@
 import type { Socket } from 'node:net';
 import {
   EMPTY,
-  type MonoTypeOperatorFunction,
   NEVER,
   Observable,
   ReplaySubject,
   catchError,
   concat,
   defer,
+  finalize,
   map,
   mergeMap,
   of,
   takeWhile,
   throwError,
-  timer,
 } from 'rxjs';
-import { ProtocolError, RemoteError, SluiceError, VerificationError } from '../../errors/errors.ts';
+import { ProtocolError, RemoteError, VerificationError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { type DigestName, createDigest } from '../../operators/digest.ts';
 import type { Progress } from '../../streams/flow.ts';
@@ -25,6 +24,7 @@ import type { ClientRequests, OpenRequest, RequestWords } from './client-request
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import { type DataOffer, awaitOnOwnPort, connectData } from './data-connections.ts';
 import type { ReplyMessage, Trailer } from './messages.ts';
+import { waitForReason } from './wait-for-reason.ts';
 
 export interface ClientTransferOptions {
   readonly requests: ClientRequests;
@@ -49,9 +49,6 @@ interface DataPlan {
 
 type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 
-// A data connection breaks before the server's reason for it arrives on the control connection; so long we wait for it.
-const REASON_MS = 5000;
-
 /** Gets and puts, as the client speaks them. */
 export class ClientTransfer {
   readonly #options: ClientTransferOptions;
@@ -70,7 +67,10 @@ export class ClientTransfer {
       const content = this.#content((trailer) => (kept = trailer));
       return concat(
         socket$.pipe(
-          mergeMap((socket) => pump(receiveContent(socket, content), to(entry))),
+          mergeMap((socket) =>
+            // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
+            pump(receiveContent(socket, content), to(entry)).pipe(finalize(() => socket.destroy())),
+          ),
           map(progressReply),
         ),
         defer(() => concat(request.confirm(kept), of<Reply>({ type: 'completed', bytes: kept.bytes }))),
@@ -172,17 +172,6 @@ const replyOrder = (): ((reply: ReplyMessage) => void) => {
     accepted = true;
   };
 };
-
-/** Holds an error of the data connection back for a moment, because the server's own word on it is the better one. */
-const waitForReason = <T>(): MonoTypeOperatorFunction<T> =>
-  catchError((error: unknown) =>
-    isConnectionTrouble(error)
-      ? timer(REASON_MS).pipe(mergeMap(() => throwError(() => error)))
-      : throwError(() => error),
-  );
-
-const isConnectionTrouble = (error: unknown): boolean =>
-  !(error instanceof SluiceError) || error.code === 'CLOSED_EARLY' || error.code === 'CONNECT_FAILED';
 
 const assertSame = (kept: Trailer, sent: Trailer | undefined): Trailer => {
   if (sent === undefined)

@@ -24,18 +24,18 @@ export const nativeClient =
   (socket) =>
     new Observable((subscriber) => {
       const { controlFrame, dataFrame, dataMs } = DEFAULT_LIMITS;
-      // Replies are dealt with in the turn they come in, so none is ever held.
+      // Replies are dealt with in the turn they come in; only pongs on their way out are held.
       const control = new ControlChannel(socket, { maxPayload: controlFrame, maxHeld: 1 });
       let session: ClientSession | undefined;
 
       const greet = (payload: Buffer) => {
-        const { digest } = assertWelcome(payload);
+        const { digest, limits } = assertWelcome(payload);
         session = new ClientSession(control, {
           digestName: digest,
           serverAddress: plainAddress(socket.remoteAddress ?? ''),
           ownAddress: plainAddress(socket.localAddress ?? ''),
           listener,
-          maxFrame: dataFrame,
+          maxFrame: Math.min(dataFrame, limits.dataFrame),
           dataMs,
         });
         subscriber.next(session);

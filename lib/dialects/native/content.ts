@@ -24,7 +24,7 @@ export interface ContentOptions {
  * A data connection as the place where one content goes.
  *
  * Progress counts content bytes that the kernel has taken. Completes when it has taken all and the connection is ended;
- * that says nothing about the receiver, whose receipt comes on the control connection.
+ * that says nothing about the receiver, whose receipt comes on the control connection. Errors with `CLOSED_EARLY`.
  */
 export const sendContent =
   (socket: Socket, { digest, maxFrame, onTrailer }: ContentOptions): Sink =>
@@ -37,7 +37,7 @@ export const sendContent =
       return of(encodeTrailer(trailer));
     });
     return concat(bytes$.pipe(concatMap((chunk) => writer.write(chunk))), trailer$).pipe(
-      toWritable(socket)(valve),
+      toWritable(socket, { nameError: dataConnectionLost })(valve),
       map(({ bytes }) => ({ bytes: writer.contentBytes(bytes) })),
     );
   };
@@ -81,7 +81,7 @@ const readContent =
     );
 
 /** A data connection that ended before its content did; whatever broke it is the cause, unless it has a name already. */
-export const dataConnectionLost = (cause?: unknown): unknown =>
+const dataConnectionLost = (cause?: unknown): unknown =>
   cause instanceof SluiceError && cause.code !== 'FRAME_TRUNCATED'
     ? cause
     : new ConnectionError('CLOSED_EARLY', 'the data connection ended before the content did', { cause });

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
-  EMPTY,
   type MonoTypeOperatorFunction,
   Observable,
   catchError,
@@ -38,7 +37,7 @@ export type AwaitPeer = (announce: (offer: DataOffer) => Observable<never>) => O
 /** Which ports a side listens on for data: any free one, one of a range, or the port of its control connections. */
 export type DataPorts = 'ephemeral' | 'same' | { readonly from: number; readonly to: number };
 
-/** Connections on one port that may be without a token at a time; beyond it strangers are dropped at once. */
+/** Connections on one port that may be without a token at a time; beyond it the one that waits longest is dropped. */
 const MAX_STRANGERS = 64;
 
 /** A fresh listener for each data connection, closed as soon as the peer is there. */
@@ -100,14 +99,16 @@ export const isToken = (payload: Buffer): boolean =>
 
 /** Lets the one with the right token through, whoever else knocks meanwhile. */
 const admitPeer = (token: string, deadlineMs: number): MonoTypeOperatorFunction<Socket> => {
-  let strangers = 0;
+  const strangers = new Set<Socket>();
   return mergeMap((socket) => {
-    if (strangers >= MAX_STRANGERS) {
-      socket.destroy();
-      return EMPTY;
+    const [oldest] = strangers;
+    // The newcomer may be the rightful peer, who shows its token at once; whoever has not done so yet is not.
+    if (oldest !== undefined && strangers.size >= MAX_STRANGERS) {
+      strangers.delete(oldest);
+      oldest.destroy();
     }
-    strangers += 1;
-    return identify(socket, token, deadlineMs).pipe(finalize(() => (strangers -= 1)));
+    strangers.add(socket);
+    return identify(socket, token, deadlineMs).pipe(finalize(() => strangers.delete(socket)));
   });
 };
 

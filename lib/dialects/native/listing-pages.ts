@@ -63,8 +63,9 @@ export class ListingPages {
     let entry = pending ?? (await nextOf(iterator));
     while (entry !== undefined) {
       bytes += Buffer.byteLength(JSON.stringify(entry)) + 1;
-      if (entries.length === this.#limits.entries || bytes > this.#limits.bytes)
-        return { entries, cursor: this.#keep({ iterator, pending: entry }) };
+      const isFull = entries.length === this.#limits.entries || bytes > this.#limits.bytes;
+      // One entry goes on every page, however small the bound: a listing that never moves on never ends.
+      if (isFull && entries.length > 0) return { entries, cursor: this.#keep({ iterator, pending: entry }) };
       entries.push(entry);
       entry = await nextOf(iterator);
     }

@@ -17,7 +17,9 @@ const text = v.pipe(v.string(), v.maxLength(1024));
 const cursor = v.pipe(v.string(), v.maxLength(64));
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const port = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535));
-const token = v.pipe(v.string(), v.length(TOKEN_LENGTH));
+const token = v.pipe(v.string(), v.length(TOKEN_LENGTH), v.regex(/^[0-9a-f]*$/));
+// Below this, headers would outweigh content, and 0 could never be met.
+const frameLimit = v.pipe(v.number(), v.safeInteger(), v.minValue(1024));
 const digestText = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 // Names of other lengths and characters are refused by the path rules, with an error that says which rule.
 const path = v.pipe(v.array(v.pipe(v.string(), v.maxLength(4 * MAX_SEGMENT_BYTES))), v.maxLength(4 * MAX_SEGMENTS));
@@ -43,7 +45,7 @@ const WELCOME = message('hello', {
   agent: v.optional(text),
   digest: v.picklist(DIGEST_NAMES),
   login: v.picklist(['none', 'required']),
-  limits: v.object({ controlFrame: count, dataFrame: count, transfers: count, commands: count, page: count }),
+  limits: v.object({ controlFrame: count, dataFrame: frameLimit, transfers: count, commands: count, page: count }),
 });
 
 const REQUESTS = v.variant('type', [

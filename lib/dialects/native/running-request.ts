@@ -6,6 +6,7 @@ import type { Trailer } from './messages.ts';
 export class RunningRequest {
   readonly id: number;
   readonly #failure$ = new ReplaySubject<SluiceError>(1);
+  readonly #contentFailure$ = new ReplaySubject<SluiceError>(1);
   readonly #receipt$ = new ReplaySubject<Trailer>(1);
   /** What the content of the transfer was, once all of it has passed. */
   trailer: Trailer | undefined;
@@ -25,16 +26,27 @@ export class RunningRequest {
 
   /** Ends the request with an error from outside: the peer's abort, or the loss of the connection. */
   fail(error: SluiceError): void {
+    // Content first, so that the reason goes through the whole transfer; ended from outside, it would look cancelled.
+    this.#contentFailure$.next(error);
     this.#failure$.next(error);
   }
 
   /** Errors with what `fail` was given, before or after the subscription. */
   failing<T>(): MonoTypeOperatorFunction<T> {
-    const failed$ = this.#failure$.pipe(
+    return failingWith(this.#failure$);
+  }
+
+  /** Does the same, earlier, for the content inside the request. */
+  failingContent<T>(): MonoTypeOperatorFunction<T> {
+    return failingWith(this.#contentFailure$);
+  }
+}
+
+const failingWith = <T>(failure$: Observable<SluiceError>): MonoTypeOperatorFunction<T> =>
+  takeUntil(
+    failure$.pipe(
       map((error) => {
         throw error;
       }),
-    );
-    return takeUntil(failed$);
-  }
-}
+    ),
+  );

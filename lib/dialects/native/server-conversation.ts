@@ -84,8 +84,7 @@ export class ServerConversation {
     const left$ = payload$.pipe(ignoreElements(), endWith(undefined));
     const requests$ = payload$.pipe(
       map(understand),
-      tap((message) => this.#hearSignal(message)),
-      filter((message) => !isSignal(message)),
+      filter((message): message is Request | Misunderstood => !this.#hear(message)),
       tap(() => control.valve.hold(1)),
       mergeMap((request) => this.#answer(request), limits.commands),
     );
@@ -95,14 +94,27 @@ export class ServerConversation {
     );
   }
 
-  #hearSignal(message: Request | Signal | Misunderstood): void {
-    if (!isSignal(message)) return;
+  /** Takes what is said about a running request; false for what is a request itself, to be answered. */
+  #hear(message: Request | Signal | Misunderstood): boolean {
     const running = this.#running.get(message.id);
-    if (message.type === 'receipt') running?.confirm(message);
-    if (message.type === 'abort')
-      running?.fail(
-        remoteError({ code: message.code ?? 'CANCELLED', message: message.message ?? 'cancelled by the client' }),
-      );
+    switch (message.type) {
+      case 'receipt':
+        running?.confirm(message);
+        return true;
+      case 'abort': {
+        const { code = 'CANCELLED', message: words = 'cancelled by the client' } = message;
+        running?.fail(remoteError({ code, message: words }));
+        return true;
+      }
+      case 'pong':
+        return true;
+      case 'misunderstood':
+        // A request has one final reply, so a bad message about it has to end it.
+        running?.fail(message.error);
+        return running !== undefined;
+      default:
+        return false;
+    }
   }
 
   #answer(request: Request | Misunderstood): Observable<never> {
@@ -113,7 +125,7 @@ export class ServerConversation {
       const running = new RunningRequest(request.id);
       this.#running.set(request.id, running);
       this.#runningCount$.next(this.#running.size);
-      return this.#perform(request, running).pipe(
+      return defer(() => this.#perform(request, running)).pipe(
         running.failing(),
         finalize(() => {
           this.#running.delete(request.id);
@@ -229,9 +241,6 @@ export class ServerConversation {
     );
   }
 }
-
-const isSignal = (message: Request | Signal | Misunderstood): message is Signal =>
-  message.type === 'abort' || message.type === 'receipt' || message.type === 'pong';
 
 const understand = (payload: Buffer): Request | Signal | Misunderstood => {
   try {

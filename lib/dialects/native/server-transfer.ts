@@ -7,9 +7,10 @@ import type { Sink, Source } from '../../streams/flow.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeer, connectData } from './data-connections.ts';
-import type { NativeLimits } from './limits.ts';
+import { DEFAULT_LIMITS, type NativeLimits } from './limits.ts';
 import type { TransferRequest, Trailer } from './messages.ts';
 import type { RunningRequest } from './running-request.ts';
+import { waitForReason } from './wait-for-reason.ts';
 
 const FIRST_UNPRIVILEGED_PORT = 1024;
 
@@ -39,9 +40,13 @@ export class ServerTransfer {
   sinkFor(entry: Entry): Sink {
     return (valve) => (bytes$) =>
       concat(
-        this.#open(entry).pipe(mergeMap((socket) => bytes$.pipe(sendContent(socket, this.#content())(valve)))),
+        this.#open(entry).pipe(
+          mergeMap((socket) =>
+            bytes$.pipe(sendContent(socket, { ...this.#content(), maxFrame: this.#maxSent() })(valve)),
+          ),
+        ),
         this.#receipt(),
-      ).pipe(this.#running.failing());
+      ).pipe(waitForReason(), this.#running.failingContent());
   }
 
   /** The client as the place where a file comes from. */
@@ -49,7 +54,8 @@ export class ServerTransfer {
     return (open$) =>
       this.#open().pipe(
         mergeMap((socket) => receiveContent(socket, this.#content())(open$)),
-        this.#running.failing(),
+        waitForReason(),
+        this.#running.failingContent(),
       );
   }
 
@@ -71,6 +77,11 @@ export class ServerTransfer {
       maxFrame: limits.dataFrame,
       onTrailer: (trailer) => (this.#running.trailer = trailer),
     };
+  }
+
+  /** Every client takes frames up to the protocol's own limit, whatever this server takes. */
+  #maxSent(): number {
+    return Math.min(this.#options.limits.dataFrame, DEFAULT_LIMITS.dataFrame);
   }
 
   #receipt(): Observable<never> {
