@@ -22,7 +22,7 @@ export interface BenchOptions {
 }
 
 const FULL = { sizes: '4KiB,1MiB,64MiB,1GiB', repeats: 5, sampleBytes: 256 * 1024 * 1024 };
-const QUICK = { sizes: '4KiB,1MiB,64MiB', repeats: 3, sampleBytes: 64 * 1024 * 1024 };
+const QUICK = { sizes: '4KiB,1MiB,64MiB', repeats: 3, sampleBytes: 32 * 1024 * 1024 };
 const DEFAULT_OUT = join(import.meta.dirname, '..', '..', 'bench', 'results.json');
 
 /** The options in command-line arguments. Prints help, or what is wrong with them, and exits where there is need. */

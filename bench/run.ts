@@ -16,7 +16,7 @@ try {
     signal: interruption.signal,
     onStep: (step) => console.error(`measuring ${step} ...`),
   });
-  const json = JSON.stringify(results, undefined, 2);
+  const json = JSON.stringify(results);
   await writeFile(options.out, `${json}\n`);
   console.log(options.json ? json : `\n${renderResults(results)}`);
 } catch (error) {

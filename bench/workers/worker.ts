@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import type { Usage } from '../measure/usage.ts';
 import type { Answer, Call, Calls } from './answer-calls.ts';
 
@@ -11,7 +10,7 @@ interface Pending {
 /** A child process of the bench, and the calls it offers. */
 export class Worker<C extends Calls> {
   readonly #process: ChildProcess;
-  readonly #exited: Promise<unknown>;
+  readonly #ended: Promise<void>;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
@@ -20,10 +19,11 @@ export class Worker<C extends Calls> {
     this.#process = fork(program, { stdio: ['ignore', 2, 2, 'ipc'], signal, killSignal: 'SIGKILL' });
     this.#process.on('message', (answer: Answer) => this.#settle(answer));
     this.#process.on('error', (error) => this.#fail(error));
-    this.#exited = once(this.#process, 'exit').then(
-      () => this.#fail(new Error('a worker process ended before its work did')),
-      () => undefined,
-    );
+    this.#ended = new Promise<void>((resolve) => {
+      this.#process.once('exit', () => resolve());
+      // A process that could not be started has no end.
+      if (this.#process.pid === undefined) resolve();
+    }).then(() => this.#fail(new Error('a worker process ended before its work did')));
   }
 
   /** Calls one of the worker's functions. Rejects with its error, or when the process ends first. */
@@ -38,7 +38,7 @@ export class Worker<C extends Calls> {
   /** Ends the process and waits for that. Harmless when it has ended already. */
   async close(): Promise<void> {
     if (this.#process.connected) this.#process.disconnect();
-    await this.#exited;
+    await this.#ended;
   }
 
   #ask(name: string, argument: unknown): Promise<unknown> {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { alignBlocks } from './align-blocks.ts';
 
 export const DIGEST_NAMES = ['blake3', 'sha256'] as const;
 
@@ -43,5 +44,13 @@ export const createDigest = (name: DigestName): Digest => {
   const module = loadBlake3();
   if (module === undefined) throw new Error('the BLAKE3 module does not load on this machine');
   const hasher = new module.Blake3Hasher();
-  return { name, update: (bytes) => void hasher.update(bytes), finish: () => hasher.digest('hex') };
+  const blocks = alignBlocks((bytes) => void hasher.update(bytes));
+  return {
+    name,
+    update: blocks.update,
+    finish: () => {
+      blocks.flush();
+      return hasher.digest('hex');
+    },
+  };
 };

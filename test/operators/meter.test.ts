@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { NEVER, concat, lastValueFrom, of } from 'rxjs';
+import { EMPTY, NEVER, concat, lastValueFrom, of } from 'rxjs';
 import { meter } from '../../lib/operators/meter.ts';
-import { valuesOf } from '../helpers/collect.ts';
+import { unexpected, valuesOf } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { BYTES, marbles, passesBytesOn } from '../helpers/marbles.ts';
 
@@ -19,7 +19,7 @@ describe('meter', () => {
 
   it('reports nothing when nothing passes', async () => {
     const reports: number[] = [];
-    await valuesOf(of<Buffer[]>().pipe(meter((bytes) => reports.push(bytes))));
+    await valuesOf(EMPTY.pipe(meter((bytes) => reports.push(bytes))));
     assert.deepEqual(reports, []);
   });
 
@@ -35,7 +35,7 @@ describe('meter', () => {
     const seen: string[] = [];
     concat(of(BYTES.a), NEVER)
       .pipe(meter((bytes) => seen.push(`report ${bytes}`)))
-      .subscribe({ next: (chunk) => seen.push(chunk.toString()), error: assert.fail })
+      .subscribe({ next: (chunk) => seen.push(chunk.toString()), error: unexpected })
       .unsubscribe();
     assert.deepEqual(seen, ['report 3', 'abc']);
   });

@@ -92,16 +92,16 @@ describe('parseFramePieces', () => {
     error: 'FRAME_HEADER_INVALID',
   });
   check('leaves the source when it is unsubscribed inside a frame', {
-    source: '-pqr|',
+    source: '-pq-r|',
     expected: '--a',
-    subscription: '^-!',
-    unsubscription: '^-!',
+    subscription: '^--!',
+    unsubscription: '^--!',
   });
 
   it('asks a limit that is a function at each header', () =>
     marbles(({ cold, expectObservable }) => {
       const limits = [5, 0, 3, 4];
-      const out$ = cold('-hethe|', CHUNKS).pipe(
+      const out$ = cold('-het---h|', CHUNKS).pipe(
         parseFramePieces({ maxPayload: () => limits.shift() ?? 2 }),
         map(show),
         byCode(),

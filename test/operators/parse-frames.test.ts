@@ -25,6 +25,8 @@ const CHUNKS = {
   x: Buffer.from('0000000006'),
 };
 
+const text = (payload: Buffer): string => payload.toString();
+
 const PAYLOADS = { h: 'hello', o: 'one', t: 'two', e: '' };
 
 interface Case {
@@ -40,7 +42,7 @@ describe('parseFrames', () => {
     it(name, () =>
       marbles(({ cold, expectObservable, expectSubscriptions }) => {
         const source$ = cold(source, CHUNKS);
-        const out$ = source$.pipe(parseFrames({ maxPayload: 5 }), map(String), byCode());
+        const out$ = source$.pipe(parseFrames({ maxPayload: 5 }), map(text), byCode());
         expectObservable(out$, unsubscription ?? null).toBe(expected, PAYLOADS, error ?? 'error');
         expectSubscriptions(source$.subscriptions).toBe(subscription);
       }),
@@ -79,7 +81,7 @@ describe('parseFrames', () => {
 
   it('collects for each subscriber anew', () =>
     marbles(({ cold, expectObservable }) => {
-      const out$ = cold('-pqr|', CHUNKS).pipe(parseFrames({ maxPayload: 5 }), map(String));
+      const out$ = cold('-pqr|', CHUNKS).pipe(parseFrames({ maxPayload: 5 }), map(text));
       expectObservable(out$).toBe('---h|', PAYLOADS);
       expectObservable(out$, '--^').toBe('-----h|', PAYLOADS);
     }));
@@ -88,7 +90,7 @@ describe('parseFrames', () => {
     const payloads = ['', 'a', 'hello', '', 'world'];
     const bytes = Buffer.concat(payloads.map(frame));
     for (const chunks of [...everyCut(bytes), ...everySize(bytes)])
-      assert.deepEqual(await valuesOf(from(chunks).pipe(parseFrames({ maxPayload: 5 }), map(String))), payloads);
+      assert.deepEqual(await valuesOf(from(chunks).pipe(parseFrames({ maxPayload: 5 }), map(text))), payloads);
   });
 
   it('emits any frames however the bytes were cut', async () =>
@@ -117,5 +119,5 @@ describe('parseFrames', () => {
   });
 
   it('emits no more frames of a chunk once its taker has enough', async () =>
-    assert.deepEqual(await valuesOf(of(CHUNKS.t).pipe(parseFrames({ maxPayload: 5 }), map(String), take(1))), ['one']));
+    assert.deepEqual(await valuesOf(of(CHUNKS.t).pipe(parseFrames({ maxPayload: 5 }), map(text), take(1))), ['one']));
 });

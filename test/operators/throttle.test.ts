@@ -6,7 +6,7 @@ import { throttle } from '../../lib/operators/throttle.ts';
 import { fromChunks } from '../../lib/streams/from-chunks.ts';
 import { pumpWithin } from '../../lib/streams/pump.ts';
 import { Valve } from '../../lib/streams/valve.ts';
-import { pattern, turns, valuesOf } from '../helpers/collect.ts';
+import { pattern, turns, unexpected, valuesOf } from '../helpers/collect.ts';
 import { inPiecesOf } from '../helpers/cuts.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { type RunHelpers, marbles } from '../helpers/marbles.ts';
@@ -73,9 +73,9 @@ describe('throttle', () => {
   it('closes the valve while too much waits', () => {
     const valve = new Valve({ high: 2 * PIECE, low: PIECE });
     const states: boolean[] = [];
-    const gate = valve.open$.subscribe({ next: (open) => states.push(open), error: assert.fail });
+    const gate = valve.open$.subscribe({ next: (open) => states.push(open), error: unexpected });
     const source = new Subject<Buffer>();
-    const running = source.pipe(throttle(RATE).through(valve)).subscribe({ error: assert.fail });
+    const running = source.pipe(throttle(RATE).through(valve)).subscribe({ error: unexpected });
     source.next(CHUNKS.a);
     assert.deepEqual(states, [true]);
     source.next(CHUNKS.a);
@@ -95,7 +95,7 @@ describe('throttle', () => {
       }
     };
     const running = pumpWithin({ high })(fromChunks(endless()), throttle(1), new SlowSink().sink).subscribe({
-      error: assert.fail,
+      error: unexpected,
     });
     await turns(200);
     assert.equal(produced, high);

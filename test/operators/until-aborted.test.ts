@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { EMPTY, NEVER, Subject, throwError } from 'rxjs';
 import type { SluiceError } from '../../lib/errors/errors.ts';
 import { untilAborted, whenAborted } from '../../lib/operators/until-aborted.ts';
-import { valuesOf } from '../helpers/collect.ts';
+import { unexpected, valuesOf } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { BYTES, byCode, marbles, passesBytesOn } from '../helpers/marbles.ts';
 
@@ -22,7 +22,7 @@ describe('untilAborted', () => {
     marbles(({ cold, expectObservable, expectSubscriptions }) => {
       const controller = new AbortController();
       const source$ = cold('-a-b-a|', BYTES);
-      cold('----x').subscribe({ next: () => controller.abort(), error: assert.fail });
+      cold('----x').subscribe({ next: () => controller.abort(), error: unexpected });
       expectObservable(source$.pipe(untilAborted(controller.signal), byCode())).toBe('-a-b#', BYTES, 'CANCELLED');
       expectSubscriptions(source$.subscriptions).toBe('^---!');
     }));
@@ -47,11 +47,11 @@ describe('untilAborted', () => {
     const controller = new AbortController();
     const { signal } = controller;
     const source = new Subject<Buffer>();
-    const running = source.pipe(untilAborted(signal)).subscribe({ error: assert.fail });
+    const running = source.pipe(untilAborted(signal)).subscribe({ error: unexpected });
     assert.equal(listeners(signal), 1);
     running.unsubscribe();
     assert.equal(source.observed, false);
-    EMPTY.pipe(untilAborted(signal)).subscribe({ error: assert.fail });
+    EMPTY.pipe(untilAborted(signal)).subscribe({ error: unexpected });
     throwError(() => new Error('no'))
       .pipe(untilAborted(signal))
       .subscribe({ error: () => undefined });

@@ -13,6 +13,8 @@ export const PROTOCOL_VERSION = 1;
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const time = v.pipe(v.number(), v.safeInteger());
 const mode = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o7777));
+// What a peer may set: nothing that lends the rights of a file's owner to others.
+const permissions = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o777));
 const text = v.pipe(v.string(), v.maxLength(1024));
 const cursor = v.pipe(v.string(), v.maxLength(64));
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
@@ -58,7 +60,7 @@ const REQUESTS = v.variant('type', [
     size: v.optional(count),
     modified: v.optional(time),
     keepTime: v.optional(v.boolean()),
-    mode: v.optional(mode),
+    mode: v.optional(permissions),
     overwrite: v.optional(v.picklist(OVERWRITE_POLICIES)),
     fsync: v.optional(v.boolean()),
     data,

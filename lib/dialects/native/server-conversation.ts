@@ -29,6 +29,7 @@ import { sluiceError } from '../../errors/from-system.ts';
 import { checkPath } from '../../protocol/path.ts';
 import type { Command, Reply, Session } from '../session.ts';
 import { connectionLost } from './control-channel.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { ListingPages, type Page } from './listing-pages.ts';
 import {
   MessageError,
@@ -49,7 +50,8 @@ interface Misunderstood {
   readonly error: SluiceError;
 }
 
-// What a page's frame needs beside its entries.
+// What a page's frame needs beside its entries. Every client takes frames up to the protocol's own limit, whatever this
+// server takes.
 const PAGE_ENVELOPE = 1024;
 
 /** One client's session after its hello, as the server speaks it. */
@@ -65,7 +67,8 @@ export class ServerConversation {
     this.#session = session;
     this.#options = options;
     const { page, controlFrame } = options.limits;
-    this.#pages = new ListingPages({ entries: page, bytes: controlFrame - PAGE_ENVELOPE });
+    const frame = Math.min(controlFrame, DEFAULT_LIMITS.controlFrame);
+    this.#pages = new ListingPages({ entries: page, bytes: frame - PAGE_ENVELOPE });
   }
 
   /**
