@@ -14,6 +14,8 @@ export interface RemoteUrl extends ServerAddress {
   readonly isFolder: boolean;
 }
 
+const PATH_OF_URL = /^[^/]*\/\/[^/]*(.*)$/s;
+
 /** Reads a port as people type it: digits, from 0 to 65535. */
 export const parsePort = (text: string): number => {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
@@ -21,20 +23,25 @@ export const parsePort = (text: string): number => {
   return Number(text);
 };
 
-/** Reads a `sluice://` URL; percent-encoded characters stand for themselves. */
+/**
+ * Reads a `sluice://` URL; percent-encoded characters stand for themselves. Nothing in its path is cleaned: the `..` that a
+ * browser would follow is left for the check of the path to refuse.
+ */
 export const parseUrl = (text: string): RemoteUrl => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === 'sluices:') throw new UnsupportedError(`${text}: TLS (sluices://) is not there yet`);
+  if (url?.protocol === 'sluices:') throw new UnsupportedError('TLS (sluices://) is not there yet');
   if (url?.protocol !== 'sluice:' || url.hostname === '')
     throw new OptionError(`"${text}" is not a URL like sluice://host:1234/folder/file`);
   if (url.username !== '' || url.password !== '')
-    throw new UnsupportedError(`${text}: logins are not there yet, leave the part before @ out`);
-  const segments = url.pathname.split('/').filter((segment) => segment !== '');
+    throw new UnsupportedError('logins are not there yet: leave the part of the URL before @ out');
+  if (/[?#]/.test(text)) throw new OptionError(`${text}: in a name, write ? as %3F and # as %23`);
+  const pathText = PATH_OF_URL.exec(text)?.[1] ?? '';
+  const segments = pathText.split('/').filter((segment) => segment !== '');
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
     path: segments.map((segment) => decode(segment, text)),
-    isFolder: url.pathname === '' || url.pathname.endsWith('/'),
+    isFolder: pathText === '' || pathText.endsWith('/'),
   };
 };
 

@@ -1,4 +1,4 @@
-import { type Client, connectClient } from '../lib/index.ts';
+import { CancelledError, type Client, connectClient } from '../lib/index.ts';
 import type { ServerAddress } from './address.ts';
 
 /** The flags of every command that connects to a server, as yargs reads them. */
@@ -52,6 +52,9 @@ export const withSession = async <T>(
     } finally {
       client.close();
     }
+  } catch (error) {
+    // Ctrl-C closes the connection under whatever runs, which would look like a loss.
+    throw abort.signal.aborted ? new CancelledError('cancelled', { cause: error }) : error;
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }

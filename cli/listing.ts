@@ -33,7 +33,7 @@ export const formatEntry = (entry: Entry, path: string): string[] => [
   `path      ${display(path)}`,
   `kind      ${entry.kind}`,
   ...(entry.kind === 'file' ? [`size      ${entry.size} bytes (${formatBytes(entry.size)})`] : []),
-  `modified  ${new Date(entry.modified).toISOString()}`,
+  `modified  ${isKnownTime(entry.modified) ? new Date(entry.modified).toISOString() : 'unknown'}`,
   `mode      ${entry.mode.toString(8).padStart(4, '0')}`,
 ];
 
@@ -41,6 +41,7 @@ const shownName = ({ name, kind }: Entry): string => display(name) + MARKS[kind]
 
 /** Local time to the minute: `2026-01-31 18:05`. */
 const formatTime = (milliseconds: number): string => {
+  if (!isKnownTime(milliseconds)) return 'unknown'.padEnd(16);
   const date = new Date(milliseconds);
   const two = (value: number) => String(value).padStart(2, '0');
   return (
@@ -48,5 +49,8 @@ const formatTime = (milliseconds: number): string => {
     `${two(date.getHours())}:${two(date.getMinutes())}`
   );
 };
+
+/** A server may send numbers that are no date. */
+const isKnownTime = (milliseconds: number): boolean => !Number.isNaN(new Date(milliseconds).getTime());
 
 const compareNames = (one: string, other: string): number => (one < other ? -1 : Number(one > other));

@@ -37,7 +37,7 @@ export const createParser = (words: readonly string[]): Argv =>
     .recommendCommands()
     .completion('completion', 'print a script for shell completion')
     .fail((message: string | null, error: Error) => {
-      throw message === null ? error : new OptionError(`${message} (see sluice --help)`);
+      throw message === null ? error : new OptionError(`${message.replace(/\s+/g, ' ')} (see sluice --help)`);
     })
     .exitProcess(false);
 

@@ -6,7 +6,11 @@ import { Reporter } from './reporter.ts';
 const words = process.argv.slice(2);
 
 // The reader of our output may leave before us (`sluice ls ... | head`): that is its right, and the end of our work.
-process.stdout.on('error', () => process.exit(EXIT.done));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  process.stderr.write(`sluice: cannot write to standard output: ${error.message}\n`);
+  process.exit(EXIT.localFile);
+});
 
 try {
   await createParser(words).parseAsync();

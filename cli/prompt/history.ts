@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 const MAX_LINES = 1000;
 
 const file = (): string =>
-  join(process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'sluice', 'history');
+  join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'sluice', 'history');
 
 /** The lines of earlier runs, the newest first, as readline wants them. */
 export const readHistory = (): string[] => {

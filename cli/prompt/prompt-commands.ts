@@ -1,6 +1,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Client, FileError, OptionError, type RemotePath, SluiceError, formatPath } from '../../lib/index.ts';
+import {
+  type Client,
+  FileError,
+  OptionError,
+  RemoteError,
+  type RemotePath,
+  SluiceError,
+  formatPath,
+} from '../../lib/index.ts';
 import { DEFAULT_PORT, parsePort } from '../address.ts';
 import { display } from '../display.ts';
 import { formatEntry, formatListing, readListing } from '../listing.ts';
@@ -149,7 +157,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     run: async ([word = '/'], { session, reporter, signal }) => {
       const path = session.remotePath(word);
       const { kind } = await (await session.client(signal)).stat(path);
-      if (kind !== 'folder') throw new FileError('NOT_A_FOLDER', `${formatPath(path)}: is not a folder`);
+      if (kind !== 'folder') throw new RemoteError('NOT_A_FOLDER', `${formatPath(path)}: is not a folder`);
       session.remoteFolder = path;
       reporter.result({ type: 'folder', path }, [display(formatPath(path))]);
     },

@@ -1,5 +1,6 @@
 import { type Interface, createInterface } from 'node:readline/promises';
-import { concatMap, filter, fromEvent, lastValueFrom, map, take, takeUntil, tap } from 'rxjs';
+import type { Readable } from 'node:stream';
+import { concatMap, filter, fromEvent, lastValueFrom, map, noop, take, takeUntil, tap } from 'rxjs';
 import { EXIT } from '../exit-codes.ts';
 import type { Reporter } from '../reporter.ts';
 import { completeLine } from './completer.ts';
@@ -13,26 +14,33 @@ const PROMPT = 'ftp> ';
 /** Runs the commands of a text like `put a; ls`, each whatever became of the one before. Gives the exit code. */
 export const runCommands = async (text: string, session: PromptSession, reporter: Reporter): Promise<number> => {
   const runner = new LineRunner(session, reporter);
-  return cancellable(runner, async () => {
+  return cancellable(runner, noop, async () => {
     for (const command of splitCommands(text)) await runner.run(command);
     return runner.exitCode;
   });
 };
 
 /** Runs the lines of a pipe or file, to its end or a `quit`. Gives the exit code. */
-export const runPipe = async (
-  input: NodeJS.ReadableStream,
-  session: PromptSession,
-  reporter: Reporter,
-): Promise<number> => {
+export const runPipe = async (input: Readable, session: PromptSession, reporter: Reporter): Promise<number> => {
   const runner = new LineRunner(session, reporter);
-  return cancellable(runner, async () => {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      await runner.run(line);
-      if (runner.isLeaving) break;
-    }
-    return runner.exitCode;
-  });
+  const lines = createInterface({ input, crlfDelay: Infinity });
+  let isInterrupted = false;
+  const leave = () => {
+    isInterrupted = true;
+    lines.close();
+  };
+  try {
+    return await cancellable(runner, leave, async () => {
+      for await (const line of lines) {
+        await runner.run(line);
+        if (runner.isLeaving) break;
+      }
+      return isInterrupted ? EXIT.interrupted : runner.exitCode;
+    });
+  } finally {
+    // A pipe whose writer stays would keep the process alive.
+    input.destroy();
+  }
 };
 
 /** Asks for lines on a terminal until the user leaves. Gives the exit code. */
@@ -82,9 +90,9 @@ export const runTerminal = async (session: PromptSession, reporter: Reporter): P
 };
 
 /** Lets Ctrl-C cancel the running command, and leave where none runs. */
-const cancellable = async (runner: LineRunner, work: () => Promise<number>): Promise<number> => {
+const cancellable = async (runner: LineRunner, leave: () => void, work: () => Promise<number>): Promise<number> => {
   const interrupt = () => {
-    if (!runner.cancel()) process.exit(EXIT.interrupted);
+    if (!runner.cancel()) leave();
   };
   process.on('SIGINT', interrupt);
   try {

@@ -1,8 +1,8 @@
 import { OptionError } from '../../lib/index.ts';
 
-const WORD = /(?:\\.|"[^"]*"|'[^']*'|[^\s"'\\])+|\S/g;
-const QUOTED = /\\(.)|"([^"]*)"|'([^']*)'/g;
-const COMMAND = /(?:\\.|"[^"]*"|'[^']*'|[^;"'\\]|["'\\])+/g;
+const WORD = /(?:\\.|"[^"]*"|'[^']*'|[^\s"'\\])+|\S/gs;
+const QUOTED = /\\(.)|"([^"]*)"|'([^']*)'/gs;
+const COMMAND = /(?:\\.|"[^"]*"|'[^']*'|[^;"'\\]|["'\\])+/gs;
 
 /**
  * Cuts a line into words as a shell does: blanks separate, single and double quotes and backslashes keep them in a word.
@@ -15,7 +15,7 @@ export const splitWords = (line: string): string[] =>
   });
 
 /** A word as it has to be typed so that `splitWords` gives it back. */
-export const quoteWord = (word: string): string => word.replace(/[\s"'\\]/g, '\\$&');
+export const quoteWord = (word: string): string => (word === '' ? '""' : word.replace(/[\s"'\\]/g, '\\$&'));
 
 /** Cuts `put a; ls` into its commands; a semicolon in quotes or behind a backslash belongs to a word. */
 export const splitCommands = (text: string): string[] => Array.from(text.matchAll(COMMAND), ([command]) => command);

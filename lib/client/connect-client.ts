@@ -16,8 +16,8 @@ import { type ConnectClientOptions, checkConnectOptions } from './options.ts';
 export const connectClient = (options: ConnectClientOptions = {}): Promise<Client> =>
   new Promise((resolve, reject) => {
     const connection = defer(() => {
-      const { host, port, timeoutMs, dataListener } = checkConnectOptions(options);
-      const speak = nativeClient({ agent: AGENT, listener: dataListener, timeoutMs });
+      const { host, port, timeoutMs, stallMs, dataListener } = checkConnectOptions(options);
+      const speak = nativeClient({ agent: AGENT, listener: dataListener, timeoutMs, stallMs });
       return connect({ host, port, timeoutMs }).pipe(mergeMap(speak));
     })
       .pipe(untilAborted(options.signal))

@@ -9,6 +9,8 @@ export interface ConnectClientOptions {
   readonly port?: number;
   /** Time for look-up and connection, and again for the server's hello. @default 10 000 */
   readonly timeoutMs?: number;
+  /** Silence on every connection after which the server counts as gone. @default 60 000 */
+  readonly stallMs?: number;
   /** Who waits for data connections: `client` where the server's ports cannot be reached. @default 'server' */
   readonly dataListener?: 'server' | 'client';
   /** Cancels connecting, and later closes the session. */
@@ -29,7 +31,7 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
 }
 
-const DEFAULTS = { host: 'localhost', port: 1234, timeoutMs: 10_000, dataListener: 'server' } as const;
+const DEFAULTS = { host: 'localhost', port: 1234, timeoutMs: 10_000, stallMs: 60_000, dataListener: 'server' } as const;
 
 export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'>> &
   Pick<ConnectClientOptions, 'signal'>;
@@ -37,10 +39,11 @@ export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'
 /** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
 export const checkConnectOptions = (options: ConnectClientOptions): CheckedConnectOptions => {
   const checked = { ...DEFAULTS, ...options };
-  const { host, port, timeoutMs } = checked;
+  const { host, port, timeoutMs, stallMs } = checked;
   if (host === '') throw new OptionError('host must not be empty');
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new OptionError(`port must be a whole number from 1 to 65535, not ${port}`);
-  if (!(timeoutMs > 0)) throw new OptionError(`timeoutMs must be above 0, not ${timeoutMs}`);
+  for (const [name, value] of Object.entries({ timeoutMs, stallMs }))
+    if (!(value > 0)) throw new OptionError(`${name} must be above 0, not ${value}`);
   return checked;
 };

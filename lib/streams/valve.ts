@@ -32,6 +32,10 @@ export class Valve {
     return this.#open$.asObservable();
   }
 
+  get isOpen(): boolean {
+    return this.#open$.value;
+  }
+
   /** How much is held just now. */
   get held(): number {
     return this.#held;

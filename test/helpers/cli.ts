@@ -2,16 +2,16 @@ import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromReadable, type Store } from '../../lib/index.ts';
-import { Readable as ReadableStream } from 'node:stream';
+import { type Store, fromReadable } from '../../lib/index.ts';
 
 /** The compiled command line, whether or not it was bundled. */
 export const SLUICE = join(import.meta.dirname, '..', '..', 'cli', 'sluice.js');
 
-const DEADLINE_MS = 20_000;
+/** How long a process may take, or something it has to say; for a machine that is busy. */
+export const DEADLINE_MS = 20_000;
 
 export interface CliOptions {
   readonly cwd?: string;
@@ -86,6 +86,8 @@ export class CliProcess {
       cwd,
       env: { ...process.env, NO_COLOR: '1', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: DEADLINE_MS,
+      killSignal: 'SIGKILL',
     });
     this.stdout = new Transcript(this.#child.stdout);
     this.stderr = new Transcript(this.#child.stderr);
@@ -158,15 +160,17 @@ export const assertFailed = ({ code, stdout, stderr }: CliResult, exitCode: numb
 
 const DRIP_BYTES = 16_384;
 const DRIP_PAUSE_MS = 5;
+// Fits on any disk, and drips for more than a minute.
+const DRIPPING_SIZE = 2 ** 28;
 
-/** A store whose files, once they are opened, drip for as long as somebody reads: a transfer that is never over. */
+/** A store whose files, once they are opened, drip: a transfer that is not over before it is cancelled. */
 export const drippingStore = (store: Store): Store => ({
   list: (path) => store.list(path),
   stat: (path) => store.stat(path),
   open: async (path) => {
     const file = await store.open(path);
-    const content = fromReadable(ReadableStream.from(drips()));
-    return { entry: { ...file.entry, size: 2 ** 40 }, content, close: () => file.close() };
+    const content = fromReadable(Readable.from(drips()));
+    return { entry: { ...file.entry, size: DRIPPING_SIZE }, content, close: () => file.close() };
   },
   begin: (path, options) => store.begin(path, options),
   remove: (path) => store.remove(path),

@@ -2,13 +2,11 @@ import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { SLUICE, Transcript } from './cli.ts';
+import { DEADLINE_MS, SLUICE, Transcript } from './cli.ts';
 
 /** Why there can be no pseudo-terminal here; false if there can. */
 export const NO_TERMINAL: string | false =
-  spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true
-    ? false
-    : 'the program script of util-linux is not installed';
+  spawnSync('script', ['--version']).status === 0 ? false : 'the program script of util-linux is not installed';
 
 export interface TerminalOptions {
   readonly cwd?: string;
@@ -26,13 +24,15 @@ export class Terminal {
   readonly #script: ChildProcessByStdio<Writable, Readable, null>;
 
   constructor(test: TestContext, words: readonly string[], { cwd, env = {} }: TerminalOptions = {}) {
-    const command = ['stty cols 100 rows 40; exec', process.execPath, SLUICE, ...words].map(
-      (word, index) => (index === 0 ? word : shellQuote(word)),
+    const command = ['stty cols 100 rows 40; exec', process.execPath, SLUICE, ...words].map((word, index) =>
+      index === 0 ? word : shellQuote(word),
     );
     this.#script = spawn('script', ['--quiet', '--flush', '--return', '--command', command.join(' '), '/dev/null'], {
       cwd,
       env: { ...process.env, SHELL: '/bin/sh', TERM: 'xterm', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
+      timeout: DEADLINE_MS,
+      killSignal: 'SIGKILL',
     });
     this.screen = new Transcript(this.#script.stdout);
     this.#script.stdin.on('error', () => undefined);
@@ -64,6 +64,6 @@ export class Terminal {
 }
 
 /** An empty prompt, with the cursor set behind it. */
-export const PROMPT = /ftp> \u001b\[6G/;
+export const PROMPT = /ftp> .\[6G/;
 
 const shellQuote = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;

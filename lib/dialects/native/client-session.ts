@@ -1,4 +1,15 @@
-import { type Observable, ReplaySubject, finalize, firstValueFrom, ignoreElements, map, tap } from 'rxjs';
+import {
+  EMPTY,
+  type Observable,
+  ReplaySubject,
+  catchError,
+  defer,
+  finalize,
+  firstValueFrom,
+  ignoreElements,
+  map,
+  tap,
+} from 'rxjs';
 import { ProtocolError, type SluiceError } from '../../errors/errors.ts';
 import type { Entry } from '../../protocol/entry.ts';
 import { type RemotePath, checkSegment } from '../../protocol/path.ts';
@@ -26,6 +37,12 @@ export class ClientSession implements RemoteSession {
 
   get ended$(): Observable<never> {
     return this.#ended$.asObservable();
+  }
+
+  /** Asks the server for a sign of life on subscription; a request that cannot be made asks nothing. */
+  get ping$(): Observable<Reply> {
+    // Each one under a number of its own: an earlier one may still wait for its answer.
+    return defer(() => this.execute({ type: 'ping' })).pipe(catchError(() => EMPTY));
   }
 
   execute(command: Command): Observable<Reply> {

@@ -23,12 +23,14 @@ import type { Download, Reply, Upload } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import { type DataOffer, awaitOnOwnPort, connectData } from './data-connections.ts';
+import type { Liveness } from './liveness.ts';
 import type { ReplyMessage, Trailer } from './messages.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
 export interface ClientTransferOptions {
   readonly requests: ClientRequests;
   readonly digestName: DigestName;
+  readonly liveness: Liveness;
   /** Address of the server, as the control connection has it: data connections go there and nowhere else. */
   readonly serverAddress: string;
   /** Address of this side, as the control connection has it. */
@@ -128,8 +130,8 @@ export class ClientTransfer {
   }
 
   #content(onTrailer: (trailer: Trailer) => void): ContentOptions {
-    const { digestName, maxFrame } = this.#options;
-    return { digest: createDigest(digestName), maxFrame, onTrailer };
+    const { digestName, maxFrame, liveness } = this.#options;
+    return { digest: createDigest(digestName), maxFrame, liveness, onTrailer };
   }
 }
 

@@ -1,4 +1,4 @@
-import { Observable, throwError, timeout } from 'rxjs';
+import { Observable, Subscription, throwError, timeout } from 'rxjs';
 import { ProtocolError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { plainAddress } from '../../net/address.ts';
@@ -16,28 +16,41 @@ export interface NativeClientOptions {
   readonly agent: string;
   /** Milliseconds to wait for the server's hello, and for a data connection. */
   readonly timeoutMs?: number | undefined;
+  /** Milliseconds without a word or a byte from the server after which it counts as gone. @default 60 000 */
+  readonly stallMs?: number | undefined;
 }
+
+const PINGS_PER_STALL = 3;
 
 /** The native protocol (docs/protocol.md), client side. */
 export const nativeClient =
-  ({ listener = 'server', agent, timeoutMs = DEFAULT_LIMITS.helloMs }: NativeClientOptions): ClientDialect =>
+  ({
+    listener = 'server',
+    agent,
+    timeoutMs = DEFAULT_LIMITS.helloMs,
+    stallMs = DEFAULT_LIMITS.stallMs,
+  }: NativeClientOptions): ClientDialect =>
   (socket) =>
     new Observable((subscriber) => {
       const { controlFrame, dataFrame, dataMs } = DEFAULT_LIMITS;
+      const quietMs = stallMs / PINGS_PER_STALL;
       // Replies are dealt with in the turn they come in; only pongs on their way out are held.
-      const control = new ControlChannel(socket, { maxPayload: controlFrame, maxHeld: 1 });
+      const control = new ControlChannel(socket, { maxPayload: controlFrame, maxHeld: 1, quietMs, stallMs });
+      const alive = new Subscription();
       let session: ClientSession | undefined;
 
       const greet = (payload: Buffer) => {
         const { digest, limits } = assertWelcome(payload);
         session = new ClientSession(control, {
           digestName: digest,
+          liveness: control.liveness,
           serverAddress: plainAddress(socket.remoteAddress ?? ''),
           ownAddress: plainAddress(socket.localAddress ?? ''),
           listener,
           maxFrame: Math.min(dataFrame, limits.dataFrame),
           dataMs,
         });
+        alive.add(control.keepAlive(session.ping$).subscribe({ error: end }));
         subscriber.next(session);
       };
       const end = (error: unknown) => {
@@ -61,6 +74,7 @@ export const nativeClient =
         .send({ type: 'hello', version: PROTOCOL_VERSION, agent, digests: availableDigests() })
         .subscribe({ error: end });
       return () => {
+        alive.unsubscribe();
         reading.unsubscribe();
         greeting.unsubscribe();
         session?.fail(connectionLost());

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Observable, type OperatorFunction, concat, concatMap, defer, map, of } from 'rxjs';
+import { Observable, type OperatorFunction, concat, concatMap, defer, map, of, tap } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import type { Digest } from '../../operators/digest.ts';
 import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
@@ -9,6 +9,7 @@ import { fromReadable } from '../../streams/from-readable.ts';
 import { toWritable } from '../../streams/to-writable.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentWriter, encodeTrailer } from './content-writer.ts';
+import type { Liveness } from './liveness.ts';
 import type { Trailer } from './messages.ts';
 
 export interface ContentOptions {
@@ -16,6 +17,8 @@ export interface ContentOptions {
   readonly digest: Digest;
   /** Largest frame, in bytes. */
   readonly maxFrame: number;
+  /** Told of every piece that moves. */
+  readonly liveness: Liveness;
   /** Told once what the whole content was, before the stream completes. */
   readonly onTrailer: (trailer: Trailer) => void;
 }
@@ -27,7 +30,7 @@ export interface ContentOptions {
  * that says nothing about the receiver, whose receipt comes on the control connection. Errors with `CLOSED_EARLY`.
  */
 export const sendContent =
-  (socket: Socket, { digest, maxFrame, onTrailer }: ContentOptions): Sink =>
+  (socket: Socket, { digest, maxFrame, liveness, onTrailer }: ContentOptions): Sink =>
   (valve) =>
   (bytes$) => {
     const writer = new ContentWriter(digest, maxFrame);
@@ -38,6 +41,7 @@ export const sendContent =
     });
     return concat(bytes$.pipe(concatMap((chunk) => writer.write(chunk))), trailer$).pipe(
       toWritable(socket, { nameError: dataConnectionLost })(valve),
+      tap(() => liveness.heard()),
       map(({ bytes }) => ({ bytes: writer.contentBytes(bytes) })),
     );
   };
@@ -49,10 +53,11 @@ export const sendContent =
  * connection ends before that, with `SIZE_MISMATCH`, `DIGEST_MISMATCH` and frame errors. Holds nothing of the content.
  */
 export const receiveContent =
-  (socket: Socket, { digest, maxFrame, onTrailer }: ContentOptions): Source =>
+  (socket: Socket, { digest, maxFrame, liveness, onTrailer }: ContentOptions): Source =>
   (open$) => {
     const reader = new ContentReader(digest, maxFrame);
     return fromReadable(socket)(open$).pipe(
+      tap(() => liveness.heard()),
       parseFramePieces({ maxPayload: () => reader.maxPayload }),
       readContent(reader, onTrailer),
     );

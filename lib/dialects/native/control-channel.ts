@@ -1,15 +1,16 @@
 import type { Socket } from 'node:net';
-import { Observable, catchError, throwError } from 'rxjs';
+import { EMPTY, Observable, catchError, ignoreElements, mergeMap, tap, throwError } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import { parseFrames } from '../../operators/parse-frames.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
 import { Valve } from '../../streams/valve.ts';
+import { Liveness, type LivenessLimits } from './liveness.ts';
 import { type Message, encodeMessage } from './messages.ts';
 
 const LINGER_MS = 500;
 
-export interface ControlChannelOptions {
+export interface ControlChannelOptions extends LivenessLimits {
   /** Largest payload to accept, in bytes. */
   readonly maxPayload: number;
   /** Messages that may be held before the connection is no longer read. */
@@ -25,13 +26,17 @@ export class ControlChannel {
   readonly payload$: Observable<Buffer>;
   /** Counts messages that are being worked on; while it is closed the connection is not read. */
   readonly valve: Valve;
+  /** To be told of content that moves; of messages it knows. */
+  readonly liveness: Liveness;
   readonly #socket: Socket;
 
-  constructor(socket: Socket, { maxPayload, maxHeld }: ControlChannelOptions) {
+  constructor(socket: Socket, { maxPayload, maxHeld, ...limits }: ControlChannelOptions) {
     this.#socket = socket;
+    this.liveness = new Liveness(limits);
     this.valve = new Valve({ high: maxHeld, low: maxHeld - 1 });
     this.payload$ = fromReadable(socket, { own: false })(this.valve.open$).pipe(
       parseFrames({ maxPayload }),
+      tap(() => this.liveness.heard()),
       catchError((error: unknown) => throwError(() => (error instanceof SluiceError ? error : connectionLost(error)))),
     );
   }
@@ -39,6 +44,20 @@ export class ControlChannel {
   /** The other end's address. */
   get peer(): string {
     return this.#socket.remoteAddress ?? '';
+  }
+
+  /**
+   * Subscribes `ping` whenever the peer has been quiet for a while. Never emits; errors with `STALLED` when the peer is
+   * gone. While this side itself does not read, the peer's silence means nothing.
+   */
+  keepAlive(ping: Observable<unknown>): Observable<never> {
+    return this.liveness.quiet$.pipe(
+      mergeMap(() => {
+        if (this.valve.isOpen) return ping.pipe(ignoreElements());
+        this.liveness.heard();
+        return EMPTY;
+      }),
+    );
   }
 
   /**

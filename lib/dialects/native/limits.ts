@@ -16,6 +16,10 @@ export interface NativeLimits {
   readonly dataMs: number;
   /** From the last request's end to the end of an idle session. */
   readonly idleMs: number;
+  /** Without a word from the peer until it is asked for one. */
+  readonly quietMs: number;
+  /** Without a word or a byte from the peer until it counts as gone. */
+  readonly stallMs: number;
 }
 
 export const DEFAULT_LIMITS: NativeLimits = {
@@ -27,4 +31,6 @@ export const DEFAULT_LIMITS: NativeLimits = {
   helloMs: 10_000,
   dataMs: 15_000,
   idleMs: 15 * 60_000,
+  quietMs: 20_000,
+  stallMs: 60_000,
 };

@@ -91,7 +91,8 @@ export class ServerConversation {
       tap(() => control.valve.hold(1)),
       mergeMap((request) => this.#answer(request), limits.commands),
     );
-    return merge(requests$, this.#idleLimit(), this.#partingAfter(stopping$)).pipe(
+    const alive$ = control.keepAlive(control.send({ type: 'ping', id: 1 }));
+    return merge(requests$, alive$, this.#idleLimit(), this.#partingAfter(stopping$)).pipe(
       takeUntil(merge(left$, this.#quit$)),
       finalize(() => this.#pages.close()),
     );
@@ -125,6 +126,8 @@ export class ServerConversation {
     return defer(() => {
       if (this.#running.has(request.id))
         throw new ProtocolError('STATE_UNEXPECTED', `a request with id ${request.id} is running already`);
+      // A sign of life is no work, so it keeps no session from being idle.
+      if (request.type === 'ping') return control.send({ type: 'pong', id: request.id });
       const running = new RunningRequest(request.id);
       this.#running.set(request.id, running);
       this.#runningCount$.next(this.#running.size);
@@ -143,13 +146,11 @@ export class ServerConversation {
     );
   }
 
-  #perform(request: Request | Misunderstood, running: RunningRequest): Observable<never> {
+  #perform(request: Exclude<Request, { type: 'ping' }> | Misunderstood, running: RunningRequest): Observable<never> {
     const { control } = this.#options;
     switch (request.type) {
       case 'misunderstood':
         return throwError(() => request.error);
-      case 'ping':
-        return control.send({ type: 'pong', id: request.id });
       case 'quit':
         return concat(
           control.send({ type: 'done', id: request.id }),

@@ -71,8 +71,9 @@ export class ServerTransfer {
   }
 
   #content(): ContentOptions {
-    const { digestName, limits } = this.#options;
+    const { control, digestName, limits } = this.#options;
     return {
+      liveness: control.liveness,
       digest: createDigest(digestName),
       maxFrame: limits.dataFrame,
       onTrailer: (trailer) => (this.#running.trailer = trailer),

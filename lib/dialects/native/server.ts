@@ -102,7 +102,8 @@ export class NativeServer implements ServerDialect {
   }
 
   #channel(socket: Socket): ControlChannel {
-    return new ControlChannel(socket, { maxPayload: this.#limits.controlFrame, maxHeld: this.#limits.commands });
+    const { controlFrame, commands, quietMs, stallMs } = this.#limits;
+    return new ControlChannel(socket, { maxPayload: controlFrame, maxHeld: commands, quietMs, stallMs });
   }
 }
 

@@ -1,0 +1,43 @@
+import { type Observable, filter, interval, map } from 'rxjs';
+import { TimeoutError } from '../../errors/errors.ts';
+
+export interface LivenessLimits {
+  /** Milliseconds without a word from the peer after which it is asked for one. */
+  readonly quietMs: number;
+  /** Milliseconds without a word or a byte from the peer after which it counts as gone. */
+  readonly stallMs: number;
+}
+
+/**
+ * Whether the other side of a session is still there. A word on the control connection says so, and so does content that
+ * moves: only silence on both is a stall. Monotonic clock.
+ */
+export class Liveness {
+  readonly #limits: LivenessLimits;
+  #lastHeard = performance.now();
+
+  constructor(limits: LivenessLimits) {
+    this.#limits = limits;
+  }
+
+  /** To be told of everything that shows the peer at work. */
+  heard(): void {
+    this.#lastHeard = performance.now();
+  }
+
+  /**
+   * Emits, with the milliseconds of silence, whenever it is time to ask the peer for a sign; errors with `STALLED` when
+   * none came for `stallMs`. Never completes; one timer a subscription.
+   */
+  get quiet$(): Observable<number> {
+    const { quietMs, stallMs } = this.#limits;
+    return interval(quietMs).pipe(
+      map(() => performance.now() - this.#lastHeard),
+      filter((silentMs) => silentMs >= quietMs / 2),
+      map((silentMs) => {
+        if (silentMs < stallMs) return silentMs;
+        throw new TimeoutError('STALLED', `nothing was heard from the other side for ${Math.round(silentMs / 1000)} s`);
+      }),
+    );
+  }
+}

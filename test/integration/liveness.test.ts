@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { lastValueFrom } from 'rxjs';
+import { failsWith } from '../helpers/errors.ts';
+import { checkLeaks } from '../helpers/leak-check.ts';
+import { openSession } from '../helpers/raw-peer.ts';
+import { greet, openRawPort } from '../helpers/raw-server.ts';
+import { startClient, startServer } from '../helpers/server.ts';
+
+checkLeaks();
+
+describe('silence', () => {
+  it('of the server ends the client with STALLED, after it was asked for a sign of life', async (test) => {
+    const port = await openRawPort(test);
+    const [client, peer] = await Promise.all([startClient(test, port, { stallMs: 300 }), greet(port)]);
+    const ended = failsWith('STALLED', lastValueFrom(client.ended$));
+    assert.equal((await peer.message())['type'], 'ping');
+    await ended;
+  });
+
+  it('of the client ends its session with STALLED, after it was asked for a sign of life', async (test) => {
+    const server = await startServer(test, { limits: { quietMs: 50, stallMs: 200 } });
+    const peer = await openSession(test, server);
+    assert.equal((await peer.message())['type'], 'ping');
+    assert.equal((await server.event('session-closed')).error?.code, 'STALLED');
+  });
+
+  it('is broken by a pong, so that an idle session lives on', async (test) => {
+    const server = await startServer(test, { limits: { quietMs: 50, stallMs: 200 } });
+    const peer = await openSession(test, server);
+    for (let pings = 0; pings < 8; pings += 1) {
+      const { type, id } = await peer.message();
+      assert.equal(type, 'ping');
+      peer.send({ type: 'pong', id });
+    }
+    assert.ok(server.events.every(({ type }) => type !== 'session-closed'));
+  });
+
+  it('in requests ends an idle session with IDLE_TIMEOUT, and the client is told', async (test) => {
+    const server = await startServer(test, { limits: { idleMs: 100 } });
+    const client = await startClient(test, server);
+    await failsWith('IDLE_TIMEOUT', lastValueFrom(client.ended$));
+    assert.equal((await server.event('session-closed')).error?.code, 'IDLE_TIMEOUT');
+  });
+});

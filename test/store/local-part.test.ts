@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { chmod, lstat, mkdir, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { of } from 'rxjs';
+import { PART_PREFIX } from '../../lib/protocol/path.ts';
+import { LocalFolderStore } from '../../lib/store/local-folder.ts';
+import type { Part } from '../../lib/store/store.ts';
+import { Valve } from '../../lib/streams/valve.ts';
+import { valuesOf } from '../helpers/collect.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { checkLeaks } from '../helpers/leak-check.ts';
+
+checkLeaks();
+
+const newStore = async (test: TestContext) => {
+  const root = await temporaryFolder(test);
+  const store = await LocalFolderStore.open(root);
+  const read = (name: string) => readFile(join(root, name), 'utf8');
+  const parts = async () => (await readdir(root)).filter((name) => name.startsWith(PART_PREFIX));
+  return { root, store, read, parts, at: (name: string) => join(root, name) };
+};
+
+const fill = (part: Part, text: string) => valuesOf(of(Buffer.from(text)).pipe(part.content(new Valve())));
+
+describe('LocalPart', () => {
+  it('makes a file of its content at the commit, and tells what it became', async (test) => {
+    const { store, read, parts } = await newStore(test);
+    const part = await store.begin(['new'], { size: 5 });
+    await fill(part, 'hello');
+    const entry = await part.commit({});
+    assert.equal(entry.name, 'new');
+    assert.equal(entry.kind, 'file');
+    assert.equal(entry.size, 5);
+    assert.equal(await read('new'), 'hello');
+    assert.deepEqual(await store.stat(['new']), entry);
+    assert.deepEqual(await parts(), []);
+  });
+
+  it('makes an empty file of no content', async (test) => {
+    const { store, read } = await newStore(test);
+    const part = await store.begin(['empty'], { size: 0 });
+    await valuesOf(of().pipe(part.content(new Valve())));
+    await part.commit({});
+    assert.equal(await read('empty'), '');
+  });
+
+  it('shows nothing under the name before the commit', async (test) => {
+    const { store, parts } = await newStore(test);
+    const part = await store.begin(['new'], {});
+    await fill(part, 'hello');
+    await assert.rejects(store.stat(['new']), { code: 'NOT_FOUND' });
+    assert.equal((await parts()).length, 1);
+    await part.discard();
+  });
+
+  it('leaves the old file as it is until the commit', async (test) => {
+    const { store, read, at } = await newStore(test);
+    await writeFile(at('file'), 'old');
+    const part = await store.begin(['file'], {});
+    await fill(part, 'new content');
+    assert.equal(await read('file'), 'old');
+    await part.commit({});
+    assert.equal(await read('file'), 'new content');
+  });
+
+  it('leaves a reader of the old file the old file', async (test) => {
+    const { store, at } = await newStore(test);
+    await writeFile(at('file'), 'old');
+    const reader = await store.open(['file']);
+    const part = await store.begin(['file'], {});
+    await fill(part, 'newer');
+    await part.commit({});
+    assert.equal(reader.entry.size, 3);
+    await reader.close();
+    assert.equal((await store.stat(['file'])).size, 5);
+  });
+
+  it('is gone without a trace after a discard', async (test) => {
+    const { store, read, parts, at } = await newStore(test);
+    await writeFile(at('file'), 'old');
+    const part = await store.begin(['file'], {});
+    await fill(part, 'new');
+    await part.discard();
+    await part.discard();
+    assert.equal(await read('file'), 'old');
+    assert.deepEqual(await parts(), []);
+  });
+
+  it('keeps what was committed when it is discarded afterwards', async (test) => {
+    const { store, read } = await newStore(test);
+    const part = await store.begin(['file'], {});
+    await fill(part, 'hello');
+    await part.commit({});
+    await part.discard();
+    assert.equal(await read('file'), 'hello');
+  });
+
+  it('lets two parts of one name live side by side, and the last commit win', async (test) => {
+    const { store, read, parts } = await newStore(test);
+    const [one, two] = await Promise.all([store.begin(['file'], {}), store.begin(['file'], {})]);
+    await fill(one, 'one');
+    await fill(two, 'two');
+    await two.commit({});
+    await one.commit({});
+    assert.equal(await read('file'), 'one');
+    assert.deepEqual(await parts(), []);
+  });
+
+  it('does not replace a file when told not to, and can still be discarded', async (test) => {
+    const { store, read, parts, at } = await newStore(test);
+    const part = await store.begin(['file'], {});
+    await fill(part, 'late');
+    await writeFile(at('file'), 'early');
+    await assert.rejects(part.commit({ replace: false }), { code: 'EXISTS', message: /^\/file: / });
+    assert.equal(await read('file'), 'early');
+    await part.discard();
+    assert.deepEqual(await parts(), []);
+  });
+
+  it('takes a free name when told not to replace', async (test) => {
+    const { store, read, parts } = await newStore(test);
+    const part = await store.begin(['file'], {});
+    await fill(part, 'hello');
+    await part.commit({ replace: false, fsync: false });
+    assert.equal(await read('file'), 'hello');
+    assert.equal((await stat(join(store.root, 'file'))).nlink, 1);
+    assert.deepEqual(await parts(), []);
+  });
+
+  describe('permission bits', () => {
+    it('are those of the replaced file', async (test) => {
+      const { store, at } = await newStore(test);
+      for (const mode of [0o600, 0o755, 0o444]) {
+        await writeFile(at(`file-${mode}`), 'old');
+        await chmod(at(`file-${mode}`), mode);
+        const part = await store.begin([`file-${mode}`], {});
+        assert.equal((await part.commit({})).mode, mode);
+        assert.equal((await stat(at(`file-${mode}`))).mode & 0o7777, mode);
+      }
+    });
+
+    it('are those that are asked for', async (test) => {
+      const { store, at } = await newStore(test);
+      await writeFile(at('file'), 'old', { mode: 0o644 });
+      const part = await store.begin(['file'], {});
+      await part.commit({ mode: 0o640 });
+      assert.equal((await stat(at('file'))).mode & 0o7777, 0o640);
+    });
+
+    it('are those that any new file gets otherwise', async (test) => {
+      const { store, at } = await newStore(test);
+      await writeFile(at('usual'), '');
+      const part = await store.begin(['new'], {});
+      await part.commit({});
+      assert.equal((await stat(at('new'))).mode, (await stat(at('usual'))).mode);
+    });
+  });
+
+  describe('modified time', () => {
+    it('is the one asked for, to the millisecond', async (test) => {
+      const { store } = await newStore(test);
+      // Up to the year 2200; older files may have a time before 1970.
+      const milliseconds = fc.integer({ min: -1e12, max: 7_258_118_400_000 });
+      await fc.assert(
+        fc.asyncProperty(milliseconds, async (modified) => {
+          const part = await store.begin(['file'], {});
+          const entry = await part.commit({ modified, fsync: false });
+          assert.equal(entry.modified, modified);
+          assert.equal((await store.stat(['file'])).modified, modified);
+        }),
+        { numRuns: 200, examples: [[0], [1], [-1], [999], [1_700_000_000_001], [1_700_000_000_999]] },
+      );
+    });
+
+    it('is now unless asked for, whatever the replaced file had', async (test) => {
+      const { store, at } = await newStore(test);
+      await writeFile(at('file'), 'old');
+      await utimes(at('file'), 1000, 1000);
+      const part = await store.begin(['file'], {});
+      await fill(part, 'new');
+      assert.ok((await part.commit({})).modified > 1_600_000_000_000);
+    });
+  });
+
+  describe('a target that is no file', () => {
+    it('is refused when it is a folder', async (test) => {
+      const { store, parts, at } = await newStore(test);
+      await mkdir(at('folder'));
+      await assert.rejects(store.begin(['folder'], {}), { code: 'NOT_A_FILE' });
+      assert.deepEqual(await parts(), []);
+    });
+
+    it('is refused when it is a link, wherever it leads', async (test) => {
+      const { store, parts, read, at } = await newStore(test);
+      const outside = await temporaryFolder(test);
+      await writeFile(join(outside, 'file'), 'secret');
+      await writeFile(at('file'), 'old');
+      for (const [name, target] of Object.entries({
+        out: join(outside, 'file'),
+        in: 'file',
+        broken: join(outside, 'new'),
+      })) {
+        await symlink(target, at(name));
+        await assert.rejects(store.begin([name], {}), { code: 'PATH_OUTSIDE_ROOT' });
+      }
+      assert.deepEqual(await parts(), []);
+      assert.equal(await read('file'), 'old');
+      assert.deepEqual(await readdir(outside), ['file']);
+    });
+
+    it('is refused at the commit when a folder has come there', async (test) => {
+      const { store, parts, at } = await newStore(test);
+      const part = await store.begin(['file'], {});
+      await fill(part, 'hello');
+      await mkdir(at('file'));
+      await assert.rejects(part.commit({}), { code: 'NOT_A_FILE' });
+      await part.discard();
+      assert.deepEqual(await parts(), []);
+      assert.ok((await lstat(at('file'))).isDirectory());
+    });
+
+    it('is replaced, not written through, when a link has come there', async (test) => {
+      const { store, read, at } = await newStore(test);
+      const outside = join(await temporaryFolder(test), 'secret');
+      await writeFile(outside, 'secret');
+      const part = await store.begin(['file'], {});
+      await fill(part, 'hello');
+      await symlink(outside, at('file'));
+      await part.commit({});
+      assert.equal(await read('file'), 'hello');
+      assert.ok((await lstat(at('file'))).isFile());
+      assert.equal(await readFile(outside, 'utf8'), 'secret');
+    });
+
+    it('is refused when it is the root', async (test) => {
+      const { store } = await newStore(test);
+      await assert.rejects(store.begin([], {}), { code: 'NOT_A_FILE' });
+    });
+  });
+
+  it('needs a folder to be in', async (test) => {
+    const { store, at } = await newStore(test);
+    await writeFile(at('file'), '');
+    await assert.rejects(store.begin(['missing', 'file'], {}), { code: 'NOT_FOUND' });
+    await assert.rejects(store.begin(['file', 'file'], {}), { code: 'NOT_A_FOLDER' });
+  });
+
+  it('is refused at once when the disk has less room than it needs', async (test) => {
+    const { store, parts } = await newStore(test);
+    await assert.rejects(store.begin(['big'], { size: Number.MAX_SAFE_INTEGER }), { code: 'NO_SPACE' });
+    assert.deepEqual(await parts(), []);
+  });
+
+  it('fails its commit when somebody has removed it, and can still be discarded', async (test) => {
+    const { store, parts, at } = await newStore(test);
+    const part = await store.begin(['file'], {});
+    for (const name of await parts()) await rm(at(name));
+    await assert.rejects(part.commit({}), { code: 'NOT_FOUND' });
+    await part.discard();
+    await assert.rejects(store.stat(['file']), { code: 'NOT_FOUND' });
+  });
+
+  it('closes what it holds also when its hidden file cannot be removed', async (test) => {
+    const { store, parts, at } = await newStore(test);
+    const part = await store.begin(['file'], {});
+    const [name = ''] = await parts();
+    await rm(at(name));
+    await mkdir(at(name));
+    // The leak check would find its handles open.
+    await assert.rejects(part.discard());
+  });
+});
