@@ -8,7 +8,7 @@ export type { Client } from './client/client.ts';
 export type { ConnectClientOptions, TransferOptions } from './client/options.ts';
 
 // Pipelines: sources, operators, sinks, and what joins them.
-export { pump, pumpWithin } from './streams/pump.ts';
+export { type PumpOptions, pump, pumpWithin } from './streams/pump.ts';
 export type { HoldingOperator, Progress, Sink, Source, Stage } from './streams/flow.ts';
 export { Valve, type ValveLimits } from './streams/valve.ts';
 export { fromChunks } from './streams/from-chunks.ts';

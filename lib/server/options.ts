@@ -61,7 +61,9 @@ export const checkServeOptions = (options: ServeOptions): CheckedServeOptions =>
     assertPort('dataPorts.to', dataPorts.to, dataPorts.from);
   }
   if (!isLoopback(host) && !anonymous)
-    throw new OptionError(`${host} can be reached from other machines: say that everybody may come in (anonymous)`);
+    throw new OptionError(
+      `${host} can be reached from other machines: that needs the option anonymous, which lets everybody in`,
+    );
   const numbers = { ...limits, ...counts };
   for (const [name, value] of Object.entries(numbers))
     if (typeof value === 'number' && !(Number.isSafeInteger(value) && value > 0))

@@ -3,12 +3,15 @@ import type { Command, Download, Reply, Session, Upload } from '../dialects/sess
 import { FileError, LimitError } from '../errors/errors.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
 import type { OpenFile, Store } from '../store/store.ts';
-import { pump } from '../streams/pump.ts';
+import { pump, pumpWithin } from '../streams/pump.ts';
 import { withResource } from '../streams/with-resource.ts';
 import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { toStore } from '../transfer/to-store.ts';
 import type { Locks } from './locks.ts';
 import { type TransferReport, reportTransfer } from './transfer-report.ts';
+
+// A dialect's sink is done with a chunk when it says so, and nothing stands between.
+const lendingPump = pumpWithin({ lend: true });
 
 export interface SessionCoreOptions {
   readonly store: Store;
@@ -62,7 +65,7 @@ export class SessionCore implements Session {
   #download({ path, to }: Download): Observable<Reply> {
     const { store, locks } = this.#options;
     locks.assertFree(path);
-    const send = (file: OpenFile) => counted(pump(file.content, to(file.entry)));
+    const send = (file: OpenFile) => counted(lendingPump(file.content, to(file.entry)));
     return withResource(
       () => store.open(path),
       (file) => file.close(),

@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
-import { concat, defer, ignoreElements } from 'rxjs';
+import { type Observable, concat, defer, ignoreElements } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import type { Entry } from '../protocol/entry.ts';
 import type { Source } from '../streams/flow.ts';
 import { readFile } from '../streams/read-file.ts';
+import type { Valve } from '../streams/valve.ts';
 import { entryOf } from './entry-of.ts';
 import type { OpenFile } from './store.ts';
 
@@ -20,11 +21,11 @@ export class LocalFile implements OpenFile {
   }
 
   get content(): Source {
-    return (open$) =>
-      concat(
-        readFile(this.#handle, { end: this.entry.size }, this.#shownPath)(open$),
-        defer(() => this.#assertUnchanged()).pipe(ignoreElements()),
-      );
+    const bytes = readFile(this.#handle, { end: this.entry.size }, this.#shownPath);
+    const check$ = defer(() => this.#assertUnchanged()).pipe(ignoreElements());
+    return Object.assign((open$: Observable<boolean>) => concat(bytes(open$), check$), {
+      lend: (valve: Valve) => concat(bytes.lend(valve), check$),
+    });
   }
 
   close(): Promise<void> {

@@ -41,7 +41,8 @@ export class LocalPart implements Part {
       const replaced = await replacedFile(place, shownPath);
       if (size !== undefined) await assertRoom(place, shownPath, size);
       const location = `${place.folder.location}/${PART_PREFIX}${randomBytes(8).toString('hex')}`;
-      const handle = await open(location, CREATE_NEW);
+      // Nobody may read in the part what they could not read in the file that it replaces.
+      const handle = await open(location, CREATE_NEW, replaced?.mode);
       return new LocalPart(place, shownPath, location, handle, replaced);
     } catch (error) {
       await place.folder.handle.close();

@@ -52,7 +52,10 @@ export class PathGate {
   /** Opens a folder that is certainly inside the root; the caller closes its handle. */
   async openFolder(path: RemotePath): Promise<Folder> {
     const location = join(this.root, ...path);
-    const handle = await open(location, OPEN_FOLDER);
+    const handle = await open(location, OPEN_FOLDER).catch(async (error: unknown) => {
+      await this.#assertNoWayOut(path);
+      throw error;
+    });
     try {
       const real = HELD_FOLDERS ? await readlink(heldLocation(handle, location)) : await realpath(location);
       this.#assertInside(real, path);
@@ -101,6 +104,15 @@ export class PathGate {
     const real = await realpath(location);
     this.#assertInside(real, path);
     return checkPath(real === this.root ? [] : relative(this.root, real).split(sep));
+  }
+
+  // A path that fails beyond a link out of the root must not tell what is there and what is not.
+  async #assertNoWayOut(path: RemotePath): Promise<void> {
+    for (let length = 1; length <= path.length; length += 1) {
+      const real = await realpath(join(this.root, ...path.slice(0, length))).catch(() => undefined);
+      if (real === undefined) return;
+      this.#assertInside(real, path);
+    }
   }
 
   #assertInside(real: string, path: RemotePath): void {

@@ -1,11 +1,18 @@
 import type { Observable, OperatorFunction } from 'rxjs';
 import type { Valve } from './valve.ts';
 
-/**
- * Where bytes come from: cold, reads only while `open$` says so, completes when every byte was emitted. The chunks are
- * the sink's to read until it releases them; nobody changes them.
- */
-export type Source = (open$: Observable<boolean>) => Observable<Buffer>;
+/** Where bytes come from: cold, reads only while `open$` says so, completes when every byte was emitted. */
+export interface Source {
+  (open$: Observable<boolean>): Observable<Buffer>;
+  /**
+   * The same bytes in memory that is used again: a chunk is another one's as soon as the sink has given all of it back.
+   * For pipelines in which nothing keeps or repeats a chunk.
+   */
+  readonly lend?: (valve: Valve) => Observable<Buffer>;
+}
+
+/** A source that can lend its chunks. */
+export type LendingSource = Source & Required<Pick<Source, 'lend'>>;
 
 /** How far a sink is. */
 export interface Progress {

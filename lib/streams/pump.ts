@@ -14,20 +14,28 @@ import { Valve, type ValveLimits } from './valve.ts';
 export const pump = (source: Source, ...rest: readonly [...Stage[], Sink]): Observable<Progress> =>
   run({}, source, rest);
 
-/** A `pump` whose pipelines hold up to `high` bytes instead of 2 MiB. */
-export const pumpWithin =
-  (limits: ValveLimits) =>
-  (source: Source, ...rest: readonly [...Stage[], Sink]): Observable<Progress> =>
-    run(limits, source, rest);
+export interface PumpOptions extends ValveLimits {
+  /**
+   * Whether the source may use the memory of a chunk again once the sink is done with it, which spares the collector
+   * 64 MiB of garbage. Only where no operator keeps, repeats or drops a chunk. @default false
+   */
+  readonly lend?: boolean;
+}
 
-const run = (limits: ValveLimits, source: Source, rest: readonly [...Stage[], Sink]): Observable<Progress> =>
+/** A `pump` with another bound than 2 MiB, or with chunks that are only lent. */
+export const pumpWithin =
+  (options: PumpOptions) =>
+  (source: Source, ...rest: readonly [...Stage[], Sink]): Observable<Progress> =>
+    run(options, source, rest);
+
+const run = (options: PumpOptions, source: Source, rest: readonly [...Stage[], Sink]): Observable<Progress> =>
   defer(() => {
-    const valve = new Valve(limits);
+    const valve = new Valve(options);
     const stages = rest.slice(0, -1) as readonly Stage[];
     const sink = rest.at(-1) as Sink;
     const content$ = stages.reduce(
       (bytes$, stage) => bytes$.pipe(typeof stage === 'function' ? stage : stage.through(valve)),
-      source(valve.open$),
+      options.lend && source.lend ? source.lend(valve) : source(valve.open$),
     );
     return content$.pipe(sink(valve));
   });

@@ -2,7 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { Observable } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { fileError } from '../errors/from-system.ts';
-import type { Source } from './flow.ts';
+import type { LendingSource } from './flow.ts';
+import type { Valve } from './valve.ts';
 
 export interface FileRange {
   /** First byte to read. @default 0 */
@@ -21,61 +22,96 @@ const READS_IN_FLIGHT = 3;
  *
  * The handle stays the caller's: unsubscribing waits for nothing and closes nothing, but reads in flight still land in
  * buffers that are then dropped. Errors with `SOURCE_CHANGED` if the file ends before `end`, and with the system's
- * reason otherwise. Holds up to 1.5 MiB beyond the sink's bound.
+ * reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of memory over and over.
  */
-export const readFile =
-  (handle: FileHandle, { start = 0, end }: FileRange, name: string): Source =>
-  (open$) =>
-    new Observable((subscriber) => {
-      let open = false;
-      let next = start;
-      let emitted = start;
-      // Reads begun whose piece is not emitted: one that waits here for a slower one before it still takes its room.
-      let inFlight = 0;
-      const arrived = new Map<number, Buffer>();
+export const readFile = (handle: FileHandle, range: FileRange, name: string): LendingSource =>
+  Object.assign((open$: Observable<boolean>) => read(handle, range, name, open$, Buffer.allocUnsafeSlow), {
+    lend: (valve: Valve) => {
+      const pieces = new PieceLender(Math.min(PIECE_BYTES, range.end - (range.start ?? 0)));
+      valve.ownedBy((chunk) => pieces.takeBack(chunk));
+      return read(handle, range, name, valve.open$, (length) => pieces.lend(length));
+    },
+  });
 
-      const readAhead = () => {
-        while (open && inFlight < READS_IN_FLIGHT && next < end && !subscriber.closed) {
-          const at = next;
-          const length = Math.min(PIECE_BYTES, end - at);
-          next += length;
-          inFlight += 1;
-          readExactly(handle, at, length, name).then(
-            (piece) => {
-              arrived.set(at, piece);
-              emit();
-            },
-            (error: unknown) => subscriber.error(fileError(error, `${name}: cannot read`, 'READ_FAILED')),
-          );
-        }
-      };
-      const emit = () => {
-        for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
-          arrived.delete(emitted);
-          emitted += piece.length;
-          inFlight -= 1;
-          subscriber.next(piece);
-        }
-        if (emitted === end) subscriber.complete();
-        else readAhead();
-      };
+/** Hands out pieces of memory, and hands them out again when every byte of them has come back. */
+class PieceLender {
+  readonly #pieceBytes: number;
+  readonly #free: ArrayBuffer[] = [];
+  readonly #out = new Map<ArrayBufferLike, number>();
 
-      const gate = open$.subscribe({
-        next: (isOpen) => {
-          open = isOpen;
-          readAhead();
-        },
-        error: (error: unknown) => subscriber.error(error),
-      });
-      if (start === end) subscriber.complete();
-      return () => gate.unsubscribe();
+  constructor(pieceBytes: number) {
+    this.#pieceBytes = pieceBytes;
+  }
+
+  lend(length: number): Buffer {
+    const memory = this.#free.pop() ?? new ArrayBuffer(this.#pieceBytes);
+    this.#out.set(memory, length);
+    return Buffer.from(memory, 0, length);
+  }
+
+  takeBack({ buffer, length }: Buffer): void {
+    const left = (this.#out.get(buffer) ?? 0) - length;
+    if (left > 0) this.#out.set(buffer, left);
+    else if (this.#out.delete(buffer)) this.#free.push(buffer as ArrayBuffer);
+  }
+}
+
+const read = (
+  handle: FileHandle,
+  { start = 0, end }: FileRange,
+  name: string,
+  open$: Observable<boolean>,
+  allocate: (length: number) => Buffer,
+): Observable<Buffer> =>
+  new Observable((subscriber) => {
+    let open = false;
+    let next = start;
+    let emitted = start;
+    // Reads begun whose piece is not emitted: one that waits here for a slower one before it still takes its room.
+    let inFlight = 0;
+    const arrived = new Map<number, Buffer>();
+
+    const readAhead = () => {
+      while (open && inFlight < READS_IN_FLIGHT && next < end && !subscriber.closed) {
+        const at = next;
+        const length = Math.min(PIECE_BYTES, end - at);
+        next += length;
+        inFlight += 1;
+        readExactly(handle, at, allocate(length), name).then(
+          (piece) => {
+            arrived.set(at, piece);
+            emit();
+          },
+          (error: unknown) => subscriber.error(fileError(error, `${name}: cannot read`, 'READ_FAILED')),
+        );
+      }
+    };
+    const emit = () => {
+      for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
+        arrived.delete(emitted);
+        emitted += piece.length;
+        inFlight -= 1;
+        subscriber.next(piece);
+      }
+      if (emitted === end) subscriber.complete();
+      else readAhead();
+    };
+
+    const gate = open$.subscribe({
+      next: (isOpen) => {
+        open = isOpen;
+        readAhead();
+      },
+      error: (error: unknown) => subscriber.error(error),
     });
+    if (start === end) subscriber.complete();
+    return () => gate.unsubscribe();
+  });
 
-const readExactly = async (handle: FileHandle, at: number, length: number, name: string): Promise<Buffer> => {
-  const piece = Buffer.allocUnsafeSlow(length);
+const readExactly = async (handle: FileHandle, at: number, piece: Buffer, name: string): Promise<Buffer> => {
   let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await handle.read(piece, filled, length - filled, at + filled);
+  while (filled < piece.length) {
+    const { bytesRead } = await handle.read(piece, filled, piece.length - filled, at + filled);
     if (bytesRead === 0)
       throw new FileError('SOURCE_CHANGED', `${name}: shrank to ${at + filled} bytes while it was read`);
     filled += bytesRead;

@@ -43,7 +43,7 @@ export const toWritable =
           valve.hold(chunk.length);
           writable.write(chunk, (error) => {
             pending -= 1;
-            valve.release(chunk.length);
+            valve.giveBack(chunk);
             if (error) return;
             taken += chunk.length;
             subscriber.next({ bytes: taken });

@@ -21,6 +21,7 @@ export class Valve {
   readonly #open$ = new BehaviorSubject(true);
   #held = 0;
   #blocked = false;
+  #owner: ((chunk: Buffer) => void) | undefined;
 
   constructor({ high = DEFAULT_HIGH, low = high / 2 }: ValveLimits = {}) {
     this.#high = high;
@@ -32,6 +33,7 @@ export class Valve {
     return this.#open$.asObservable();
   }
 
+  /** Whether the source may go on just now. */
   get isOpen(): boolean {
     return this.#open$.value;
   }
@@ -51,6 +53,17 @@ export class Valve {
   release(amount: number): void {
     this.#held -= amount;
     if (this.#held <= this.#low) this.#set(!this.#blocked);
+  }
+
+  /** Counts a whole chunk as done, and tells its owner, who may use its memory again. */
+  giveBack(chunk: Buffer): void {
+    this.release(chunk.length);
+    this.#owner?.(chunk);
+  }
+
+  /** Names the one who is told of chunks that are given back. */
+  ownedBy(owner: (chunk: Buffer) => void): void {
+    this.#owner = owner;
   }
 
   /** Keeps the valve closed whatever is held, for a sink that waits on something it cannot count in bytes. */

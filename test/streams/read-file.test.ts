@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { BehaviorSubject, throwError } from 'rxjs';
 import { readFile } from '../../lib/streams/read-file.ts';
+import { Valve } from '../../lib/streams/valve.ts';
 import { ALWAYS_OPEN$, bytesOf, pattern, settled, turns, unexpected, until, valuesOf } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
@@ -199,5 +200,37 @@ describe('readFile', () => {
     const failure = new Error('valve broken');
     const { handle } = scriptedHandle(pattern(10));
     await assert.rejects(valuesOf(readFile(handle, { end: 10 }, 'file')(throwError(() => failure))), failure);
+  });
+
+  it('lends the same few pieces of memory over and over, each only after all of it has come back', async (test) => {
+    const content = pattern(40 * PIECE + 5);
+    const handle = await fileWith(test, content);
+    const valve = new Valve();
+    const memories = new Set<ArrayBufferLike>();
+    const received: Buffer[] = [];
+    const waiting: Buffer[] = [];
+    await new Promise<void>((resolve, reject) => {
+      readFile(handle, { end: content.length }, 'file')
+        .lend(valve)
+        .subscribe({
+          next: (chunk) => {
+            memories.add(chunk.buffer);
+            valve.hold(chunk.length);
+            waiting.push(chunk);
+            setImmediate(() => {
+              // Given back in two parts, as frames of a chunk are, and looked at until the last moment.
+              const done = waiting.shift() ?? Buffer.alloc(0);
+              valve.giveBack(done.subarray(0, 1000));
+              received.push(Buffer.from(done));
+              valve.giveBack(done.subarray(1000));
+            });
+          },
+          error: reject,
+          complete: resolve,
+        });
+    });
+    await until(() => waiting.length === 0);
+    assert.ok(Buffer.concat(received).equals(content));
+    assert.ok(memories.size < 12, `${memories.size} pieces of memory were used`);
   });
 });

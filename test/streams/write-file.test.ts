@@ -157,28 +157,39 @@ describe('writeFile', () => {
     const source = new Subject<Buffer>();
     const running = source.pipe(writeFile(handle, 'file')(valve)).subscribe({ error: unexpected });
     source.next(Buffer.alloc(GATHERED));
-    source.next(Buffer.alloc(10));
-    assert.equal(valve.held, GATHERED + 10);
+    source.next(Buffer.alloc(1000));
+    assert.equal(valve.held, GATHERED + 1000);
     writes[0]?.finish();
-    await until(() => valve.held === 10);
+    await until(() => valve.held === 1000);
+    running.unsubscribe();
+  });
+
+  it('counts a tiny chunk as the memory that it takes, so that single bytes close the valve in time', () => {
+    const { handle } = scriptedHandle();
+    const valve = new Valve({ high: 100_000 });
+    const source = new Subject<Buffer>();
+    const running = source.pipe(writeFile(handle, 'file')(valve)).subscribe({ error: unexpected });
+    let chunks = 0;
+    for (; valve.isOpen; chunks += 1) source.next(Buffer.alloc(1));
+    assert.ok(chunks < 1000, `${chunks} chunks of one byte were held`);
     running.unsubscribe();
   });
 
   it('writes what is gathered when the valve closes, because nothing else would open it', async () => {
     const { handle, writes } = scriptedHandle();
-    const valve = new Valve({ high: 100 });
+    const valve = new Valve({ high: 1000 });
     const source = new Subject<Buffer>();
     const running = source.pipe(writeFile(handle, 'file')(valve)).subscribe({ error: unexpected });
-    source.next(Buffer.alloc(60));
+    source.next(Buffer.alloc(600));
     assert.equal(writes.length, 0);
-    source.next(Buffer.alloc(60));
-    assert.equal(writes[0]?.length, 120);
+    source.next(Buffer.alloc(600));
+    assert.equal(writes[0]?.length, 1200);
     writes[0].finish();
     await until(() => valve.held === 0);
     // Another part of the pipeline can close it too.
-    source.next(Buffer.alloc(40));
-    valve.hold(60);
-    assert.equal(writes[1]?.length, 40);
+    source.next(Buffer.alloc(400));
+    valve.hold(600);
+    assert.equal(writes[1]?.length, 400);
     running.unsubscribe();
   });
 

@@ -18,7 +18,7 @@ import { ProtocolError, RemoteError, VerificationError } from '../../errors/erro
 import { sluiceError } from '../../errors/from-system.ts';
 import { type DigestName, createDigest } from '../../operators/digest.ts';
 import type { Progress } from '../../streams/flow.ts';
-import { pump } from '../../streams/pump.ts';
+import { pump, pumpWithin } from '../../streams/pump.ts';
 import type { Download, Reply, Upload } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
@@ -26,6 +26,9 @@ import { type DataOffer, awaitOnOwnPort, connectData } from './data-connections.
 import type { Liveness } from './liveness.ts';
 import type { ReplyMessage, Trailer } from './messages.ts';
 import { waitForReason } from './wait-for-reason.ts';
+
+// The frames of a content are views of its chunks, each sent once.
+const lendingPump = pumpWithin({ lend: true });
 
 export interface ClientTransferOptions {
   readonly requests: ClientRequests;
@@ -88,7 +91,7 @@ export class ClientTransfer {
       if (reply.type === 'completed') return of<Reply>({ type: 'completed', bytes: assertSame(reply, sent).bytes });
       const content = this.#content((trailer) => (sent = trailer));
       return socket$.pipe(
-        mergeMap((socket) => pump(from, sendContent(socket, content))),
+        mergeMap((socket) => lendingPump(from, sendContent(socket, content))),
         map(progressReply),
       );
     });

@@ -1,5 +1,17 @@
 import type { Socket } from 'node:net';
-import { EMPTY, type Observable, catchError, concat, defer, finalize, mergeMap, throwError, timeout } from 'rxjs';
+import {
+  EMPTY,
+  type Observable,
+  catchError,
+  concat,
+  defer,
+  finalize,
+  map,
+  mergeMap,
+  takeUntil,
+  throwError,
+  timeout,
+} from 'rxjs';
 import { ConnectionError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { takeFrame } from '../../net/take-frame.ts';
@@ -39,6 +51,7 @@ export class NativeServer implements ServerDialect {
   converse(socket: Socket, host: SessionHost): Observable<never> {
     return takeFrame(socket, this.#limits.helloFrame).pipe(
       helloDeadline(this.#limits.helloMs),
+      unlessStopping(host.stopping$),
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
       mergeMap((payload) => {
         if (!isToken(payload)) return this.#greet(payload, socket, host);
@@ -106,6 +119,16 @@ export class NativeServer implements ServerDialect {
     return new ControlChannel(socket, { maxPayload: controlFrame, maxHeld: commands, quietMs, stallMs });
   }
 }
+
+/** A connection without a hello has nothing that could be waited for. */
+const unlessStopping = (stopping$: Observable<unknown>) =>
+  takeUntil<Buffer>(
+    stopping$.pipe(
+      map(() => {
+        throw new ConnectionError('SERVER_STOPPING', 'the server is stopping and begins nothing new');
+      }),
+    ),
+  );
 
 const helloDeadline = (helloMs: number) =>
   timeout<Buffer, Observable<never>>({
