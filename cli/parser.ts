@@ -36,10 +36,29 @@ export const createParser = (words: readonly string[]): Argv =>
     .wrap(process.stdout.isTTY ? Math.min(100, process.stdout.columns) : 100)
     .recommendCommands()
     .completion('completion', 'print a script for shell completion')
+    .check(assertPlainFlags)
     .fail((message: string | null, error: Error) => {
-      throw message === null ? error : new OptionError(`${message.replace(/\s+/g, ' ')} (see sluice --help)`);
+      throw message === null || error instanceof OptionError ? error : usageError(message);
     })
     .exitProcess(false);
+
+// Flags that may stand more than once, because yargs gathers positional words under such a name.
+const LISTS: ReadonlySet<string> = new Set(['_', 'names']);
+
+/** yargs makes a list of a flag that is given twice, and NaN of a number that is none. */
+const assertPlainFlags = (flags: object): true => {
+  for (const [name, value] of Object.entries(flags) as [string, unknown][]) {
+    if (Array.isArray(value) && !LISTS.has(name)) throw new OptionError(`--${name} is given more than once`);
+    if (Number.isNaN(value)) throw new OptionError(`--${name} must be a number`);
+  }
+  return true;
+};
+
+const usageError = (message: string): OptionError => {
+  const text = message.replace(/\s+/g, ' ');
+  const what = text.startsWith('Did you mean') ? `unknown command: ${text}` : text;
+  return new OptionError(`${what} (see sluice --help)`);
+};
 
 /**
  * Words as yargs can take them: it loses a lone `-`, and finds no positional arguments behind `--`. Names that begin with

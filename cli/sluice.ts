@@ -15,6 +15,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await createParser(words).parseAsync();
 } catch (error) {
-  new Reporter({ json: words.includes('--json') }).error(error);
-  process.exitCode = exitCodeOf(error);
+  // Standard output may be carrying a file: an error does not belong in it.
+  const out = words.includes('-') ? process.stderr : process.stdout;
+  new Reporter({ json: words.includes('--json') }, out).error(error);
+  process.exitCode ??= exitCodeOf(error);
 }

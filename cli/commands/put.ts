@@ -1,9 +1,18 @@
 import { basename } from 'node:path';
 import { lastValueFrom } from 'rxjs';
-import { OptionError, type RemotePath, formatPath, fromReadable, pump } from '../../lib/index.ts';
+import {
+  FileError,
+  OptionError,
+  RemoteError,
+  type RemotePath,
+  formatPath,
+  fromReadable,
+  pump,
+} from '../../lib/index.ts';
 import { type RemoteUrl, parseUrl } from '../address.ts';
 import { CONNECTION_FLAGS, type ConnectionFlags, withSession } from '../connection.ts';
 import { defineCommand } from '../define-command.ts';
+import { exitCodeOf } from '../exit-codes.ts';
 import { Reporter } from '../reporter.ts';
 import { STANDARD_STREAM } from '../standard-stream.ts';
 import { TRANSFER_FLAGS, type TransferFlags, runTransfer, transferOptions } from '../transfer.ts';
@@ -33,18 +42,37 @@ export const putCommand = defineCommand<PutArguments>({
     const reporter = new Reporter(flags);
     await withSession(url, flags, async (client, signal) => {
       const options = { ...transferOptions(flags), signal };
-      for (const local of locals) {
+      const put = async (local: string): Promise<void> => {
         const target = targetFor(local, url);
-        if (local === STANDARD_STREAM)
+        if (local === STANDARD_STREAM) {
           await lastValueFrom(pump(fromReadable(process.stdin), client.sink(target, options)));
-        else {
-          const label = { direction: 'upload', from: local, to: formatPath(target) } as const;
-          await runTransfer(client.upload(local, target, options), label, reporter);
+          return;
         }
-      }
+        const label = { direction: 'upload', from: local, to: formatPath(target) } as const;
+        await runTransfer(client.upload(local, target, options), label, reporter);
+      };
+      await forEachFile(locals, put, reporter);
     });
   },
 });
+
+/** Does the same for each file; one that fails is reported and does not keep the others from their turn. */
+const forEachFile = async (
+  files: readonly string[],
+  act: (file: string) => Promise<void>,
+  reporter: Reporter,
+): Promise<void> => {
+  for (const [index, file] of files.entries()) {
+    try {
+      await act(file);
+    } catch (error) {
+      const isLast = index === files.length - 1;
+      if (isLast || !(error instanceof FileError || error instanceof RemoteError)) throw error;
+      reporter.error(error);
+      process.exitCode = exitCodeOf(error);
+    }
+  }
+};
 
 const targetFor = (local: string, { path, isFolder }: RemoteUrl): RemotePath => {
   if (!isFolder) return path;

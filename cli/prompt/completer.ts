@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { lastValueFrom, map, take, toArray } from 'rxjs';
+import { display } from '../display.ts';
 import { PROMPT_COMMANDS, findCommand } from './prompt-commands.ts';
 import type { PromptSession } from './prompt-session.ts';
 import { quoteWord, splitWords } from './words.ts';
@@ -19,13 +20,17 @@ export const completeLine = async (line: string, session: PromptSession): Promis
     return [names.filter((name) => name.startsWith(typed.toLowerCase())).map((name) => `${name} `), typed];
   }
   try {
-    const [word = ''] = splitWords(before);
-    const { completes } = findCommand(word);
-    if (completes === undefined) return [[], typed];
+    const [word = '', ...words] = splitWords(before);
+    const { completes = [] } = findCommand(word);
+    const side = completes[words.length] ?? completes.at(-1);
+    if (side === undefined) return [[], typed];
     const [start = ''] = splitWords(typed);
     const folder = start.slice(0, start.lastIndexOf('/') + 1);
-    const names = await (completes === 'remote' ? remoteNames(folder, session) : localNames(folder, session));
-    const fitting = names.map((name) => folder + name).filter((name) => name.startsWith(start));
+    const names = await (side === 'remote' ? remoteNames(folder, session) : localNames(folder, session));
+    // readline shows what it is offered as it is, so a name that would need escaping is not offered.
+    const fitting = names
+      .map((name) => folder + name)
+      .filter((name) => name.startsWith(start) && display(name) === name);
     return [fitting.map((name) => quoteWord(name) + (name.endsWith('/') ? '' : ' ')), typed];
   } catch {
     // Nothing to offer: a mistake in the line is told when the line is sent.

@@ -35,8 +35,8 @@ export interface PromptCommand {
   readonly describe: string;
   /** Least and most number of arguments. */
   readonly arity: readonly [number, number];
-  /** What Tab offers for the arguments. */
-  readonly completes?: 'remote' | 'local';
+  /** What Tab offers for each argument; the last one stands for those behind it too. */
+  readonly completes?: readonly ('remote' | 'local')[];
   run(words: readonly string[], context: PromptContext): Promise<void> | void;
 }
 
@@ -47,7 +47,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: '[PATH]',
     describe: 'list a folder on the server',
     arity: [0, 1],
-    completes: 'remote',
+    completes: ['remote'],
     run: async ([word = ''], { session, reporter, signal }) => {
       const entries = await readListing(await session.client(signal), session.remotePath(word));
       reporter.result(entries, formatListing(entries));
@@ -58,7 +58,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: 'FILE [LOCAL]',
     describe: 'download a file',
     arity: [1, 2],
-    completes: 'remote',
+    completes: ['remote', 'local'],
     run: async ([from = '', to], { session, reporter, signal }) => {
       const remote = session.remotePath(from);
       const name = remote.at(-1);
@@ -75,7 +75,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: 'FILE [REMOTE]',
     describe: 'upload a file',
     arity: [1, 2],
-    completes: 'local',
+    completes: ['local', 'remote'],
     run: async ([from = '', to], { session, reporter, signal }) => {
       const local = session.localPath(from);
       const client = await session.client(signal);
@@ -90,7 +90,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: 'FILE',
     describe: 'delete a file on the server',
     arity: [1, 1],
-    completes: 'remote',
+    completes: ['remote'],
     run: async ([word = ''], { session, reporter, signal }) => {
       const path = session.remotePath(word);
       await (await session.client(signal)).remove(path);
@@ -102,7 +102,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: 'FOLDER',
     describe: 'make a folder on the server',
     arity: [1, 1],
-    completes: 'remote',
+    completes: ['remote'],
     run: async ([word = ''], { session, reporter, signal }) => {
       const path = session.remotePath(word);
       await (await session.client(signal)).makeFolder(path);
@@ -114,7 +114,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: '[-r] FOLDER',
     describe: 'remove an empty folder on the server; with -r all that is in it too',
     arity: [1, 2],
-    completes: 'remote',
+    completes: ['remote'],
     run: async (words, { session, reporter, signal }) => {
       const recursive = words[0] === '-r' && words.length === 2;
       if (words.length === 2 && !recursive) throw new OptionError(`usage: rmdir [-r] FOLDER`);
@@ -128,7 +128,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: 'FROM TO',
     describe: 'move a file or folder on the server, to a new name or into a folder',
     arity: [2, 2],
-    completes: 'remote',
+    completes: ['remote'],
     run: async ([from = '', to = ''], { session, reporter, signal }) => {
       const [source, target] = [session.remotePath(from), session.remotePath(to)];
       await (await session.client(signal)).move(source, target);
@@ -141,7 +141,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: 'PATH',
     describe: 'show size, time and permissions on the server',
     arity: [1, 1],
-    completes: 'remote',
+    completes: ['remote'],
     run: async ([word = ''], { session, reporter, signal }) => {
       const path = session.remotePath(word);
       const entry = await (await session.client(signal)).stat(path);
@@ -153,7 +153,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: '[FOLDER]',
     describe: 'change the folder on the server; without a name to the root',
     arity: [0, 1],
-    completes: 'remote',
+    completes: ['remote'],
     run: async ([word = '/'], { session, reporter, signal }) => {
       const path = session.remotePath(word);
       const { kind } = await (await session.client(signal)).stat(path);
@@ -177,7 +177,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: '[FOLDER]',
     describe: 'change the folder on this machine; without a name to where you started',
     arity: [0, 1],
-    completes: 'local',
+    completes: ['local'],
     run: async ([word], { session, reporter }) => {
       const folder = word === undefined ? process.cwd() : session.localPath(word);
       if (!(await isLocalFolder(folder))) throw new FileError('NOT_A_FOLDER', `${folder}: is not a folder`);
@@ -190,7 +190,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     usage: '[FOLDER]',
     describe: 'list a folder on this machine',
     arity: [0, 1],
-    completes: 'local',
+    completes: ['local'],
     run: async ([word = '.'], { session, reporter }) => {
       const entries = await readLocalFolder(session.localPath(word));
       reporter.result(entries, entries.map(display));

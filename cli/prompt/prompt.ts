@@ -1,6 +1,6 @@
 import { type Interface, createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
-import { concatMap, filter, fromEvent, lastValueFrom, map, noop, take, takeUntil, tap } from 'rxjs';
+import { concatMap, filter, fromEvent, lastValueFrom, map, take, takeUntil, tap } from 'rxjs';
 import { EXIT } from '../exit-codes.ts';
 import type { Reporter } from '../reporter.ts';
 import { completeLine } from './completer.ts';
@@ -11,11 +11,21 @@ import { splitCommands } from './words.ts';
 
 const PROMPT = 'ftp> ';
 
-/** Runs the commands of a text like `put a; ls`, each whatever became of the one before. Gives the exit code. */
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs the commands of a text like `put a; ls`, each whatever became of the one before; Ctrl-C ends them all. Gives the
+ * exit code.
+ */
 export const runCommands = async (text: string, session: PromptSession, reporter: Reporter): Promise<number> => {
   const runner = new LineRunner(session, reporter);
-  return cancellable(runner, noop, async () => {
-    for (const command of splitCommands(text)) await runner.run(command);
+  const commands = splitCommands(text);
+  const drop = () => {
+    runner.cancel();
+    commands.length = 0;
+  };
+  return withInterrupt(drop, async () => {
+    for (let command = commands.shift(); command !== undefined; command = commands.shift()) await runner.run(command);
     return runner.exitCode;
   });
 };
@@ -25,12 +35,13 @@ export const runPipe = async (input: Readable, session: PromptSession, reporter:
   const runner = new LineRunner(session, reporter);
   const lines = createInterface({ input, crlfDelay: Infinity });
   let isInterrupted = false;
-  const leave = () => {
+  const interrupt = () => {
+    if (runner.cancel()) return;
     isInterrupted = true;
     lines.close();
   };
   try {
-    return await cancellable(runner, leave, async () => {
+    return await withInterrupt(interrupt, async () => {
       for await (const line of lines) {
         await runner.run(line);
         if (runner.isLeaving) break;
@@ -84,21 +95,25 @@ export const runTerminal = async (session: PromptSession, reporter: Reporter): P
     }),
     takeUntil(closed$),
   );
-  await lastValueFrom(lines$, { defaultValue: undefined });
-  terminal.close();
-  return exitCode;
+  // On a terminal Ctrl-C is a key; a signal means that somebody, or the window, ends us.
+  const end = () => {
+    exitCode = EXIT.interrupted;
+    terminal.close();
+  };
+  return withInterrupt(end, async () => {
+    await lastValueFrom(lines$, { defaultValue: undefined });
+    terminal.close();
+    return exitCode;
+  });
 };
 
-/** Lets Ctrl-C cancel the running command, and leave where none runs. */
-const cancellable = async (runner: LineRunner, leave: () => void, work: () => Promise<number>): Promise<number> => {
-  const interrupt = () => {
-    if (!runner.cancel()) leave();
-  };
-  process.on('SIGINT', interrupt);
+/** Does something while Ctrl-C, and the other signals that ask a program to end, are answered by `interrupt`. */
+const withInterrupt = async (interrupt: () => void, work: () => Promise<number>): Promise<number> => {
+  for (const signal of END_SIGNALS) process.on(signal, interrupt);
   try {
     return await work();
   } finally {
-    process.off('SIGINT', interrupt);
+    for (const signal of END_SIGNALS) process.off(signal, interrupt);
   }
 };
 

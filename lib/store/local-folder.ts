@@ -71,11 +71,12 @@ export class LocalFolderStore implements Store {
   }
 
   async open(path: RemotePath): Promise<OpenFile> {
-    if (path.length === 0) throw notAFile(this.#gate.show(path));
+    if (path.length === 0) throw isAFolder(this.#gate.show(path));
     const handle = await this.#openToRead(path);
     try {
       const stats = await handle.stat();
-      if (!stats.isFile()) throw notAFile(this.#gate.show(path));
+      if (stats.isDirectory()) throw isAFolder(this.#gate.show(path));
+      if (!stats.isFile()) throw new FileError('NOT_A_FILE', `${this.#gate.show(path)}: is a device, not a file`);
       return new LocalFile(handle, entryOf(path.at(-1) ?? '', stats), this.#gate.show(path));
     } catch (error) {
       await handle.close();
@@ -84,7 +85,7 @@ export class LocalFolderStore implements Store {
   }
 
   async begin(path: RemotePath, options: PartOptions): Promise<Part> {
-    if (path.length === 0) throw notAFile(this.#gate.show(path));
+    if (path.length === 0) throw isAFolder(this.#gate.show(path));
     return namingErrors(this.#gate.show(path), 'cannot write', async () => {
       const place = await this.#gate.openPlace(path);
       return LocalPart.begin(place, this.#gate.show(path), options);
@@ -93,7 +94,7 @@ export class LocalFolderStore implements Store {
 
   async remove(path: RemotePath): Promise<void> {
     await this.#gate.atPlace(path, 'cannot delete', async ({ location }) => {
-      if ((await lstat(location)).isDirectory()) throw notAFile(this.#gate.show(path));
+      if ((await lstat(location)).isDirectory()) throw isAFolder(this.#gate.show(path));
       await unlink(location);
     });
   }
@@ -155,8 +156,7 @@ export class LocalFolderStore implements Store {
   }
 }
 
-const notAFile = (shownPath: string) =>
-  new FileError('NOT_A_FILE', `${shownPath}: is not a regular file (a folder, a link or a device)`);
+const isAFolder = (shownPath: string) => new FileError('NOT_A_FILE', `${shownPath}: is a folder, not a file`);
 
 const isListed = (name: string): boolean => {
   if (name.startsWith(PART_PREFIX)) return false;

@@ -25,13 +25,15 @@ const READS_IN_FLIGHT = 3;
  * reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of memory over and over.
  */
 export const readFile = (handle: FileHandle, range: FileRange, name: string): LendingSource =>
-  Object.assign((open$: Observable<boolean>) => read(handle, range, name, open$, Buffer.allocUnsafeSlow), {
+  Object.assign((open$: Observable<boolean>) => read(handle, range, name, open$, fresh), {
     lend: (valve: Valve) => {
       const pieces = new PieceLender(Math.min(PIECE_BYTES, range.end - (range.start ?? 0)));
       valve.ownedBy((chunk) => pieces.takeBack(chunk));
       return read(handle, range, name, valve.open$, (length) => pieces.lend(length));
     },
   });
+
+const fresh = (length: number): Buffer => Buffer.allocUnsafeSlow(length);
 
 /** Hands out pieces of memory, and hands them out again when every byte of them has come back. */
 class PieceLender {

@@ -36,7 +36,9 @@ describe('a command line that makes no sense', () => {
     [['serve', '0', '--host', '0.0.0.0'], /anonymous/],
     [['serve', '0', '--data-ports', '9-1'], /9-1/],
     [['serve', '0', '--grace', '0'], /grace/],
-    [['serve', '0', '--max-sessions', 'many'], /maxSessions/],
+    [['serve', '0', '--max-sessions', 'many'], /--max-sessions must be a number/],
+    [['serve', '0', '--root', 'a', '--root', 'b'], /--root is given more than once/],
+    [['gett'], /unknown command: Did you mean get/],
     [['serve', '0', '--log-level', 'loud'], /log-level.*"loud"/],
   ] as const)
     it(`is refused: ${['sluice', ...words].join(' ')}`, async () => {

@@ -197,6 +197,15 @@ describe('sluice put', () => {
     assert.equal(await readFile(join(root, 'dotted'), 'utf8'), '-x');
   });
 
+  it('tries every file, and ends with the code of the first one that failed', async (test) => {
+    const { run, url, there, here } = await start(test);
+    await writeFile(join(here, 'last'), 'last');
+    const { code, stderr } = await run(['put', 'missing', 'last', url('')]);
+    assert.equal(code, 5);
+    assert.match(stderr, /^sluice: missing: .+ \[NOT_FOUND\]\n$/);
+    assert.deepEqual(await readdir(there()), ['last']);
+  });
+
   it('uploads standard input for -', async (test) => {
     const { run, url, there } = await start(test);
     const content = pattern(1_000_000);
