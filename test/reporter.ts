@@ -18,7 +18,7 @@ export const summary = async (events: ReturnType<typeof run>): Promise<Summary> 
   events.on('test:fail', ({ name, file, details }) => {
     failed += 1;
     console.log(`FAILED: ${name} (${file ?? ''})`);
-    console.log(details.error.cause ?? details.error);
+    console.log(details.error.cause instanceof Error ? details.error.cause : details.error);
   });
   await new Promise((resolve) => events.on('end', resolve).resume());
   return { passed, failed };

@@ -49,6 +49,9 @@ const DEFAULTS = {
   graceMs: 30_000,
 } as const;
 
+// Clients refuse less: headers would outweigh content.
+const MIN_DATA_FRAME = 1024;
+
 /** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
 export const checkServeOptions = (options: ServeOptions): CheckedServeOptions => {
   const checked = { ...DEFAULTS, ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } };
@@ -64,6 +67,11 @@ export const checkServeOptions = (options: ServeOptions): CheckedServeOptions =>
     throw new OptionError(
       `${host} can be reached from other machines: that needs the option anonymous, which lets everybody in`,
     );
+  if (limits.dataFrame < MIN_DATA_FRAME)
+    throw new OptionError(`dataFrame must be at least ${MIN_DATA_FRAME} bytes, not ${limits.dataFrame}`);
+  // Transfers end with a receipt, which is not read while every place for a request is taken.
+  if (counts.maxTransfers >= limits.commands)
+    throw new OptionError(`maxTransfers (${counts.maxTransfers}) must be below limits.commands (${limits.commands})`);
   const numbers = { ...limits, ...counts };
   for (const [name, value] of Object.entries(numbers))
     if (typeof value === 'number' && !(Number.isSafeInteger(value) && value > 0))

@@ -10,9 +10,9 @@ import {
 
 /** What a test wants of a store; everything else is unsupported. */
 export interface StubStoreOptions {
-  open?(path: readonly string[]): Promise<OpenFile>;
-  begin?(path: readonly string[], options: PartOptions): Promise<Part>;
-  stat?(path: readonly string[]): Promise<Entry>;
+  readonly open?: (path: readonly string[]) => Promise<OpenFile>;
+  readonly begin?: (path: readonly string[], options: PartOptions) => Promise<Part>;
+  readonly stat?: (path: readonly string[]) => Promise<Entry>;
 }
 
 const unsupported = (): Promise<never> => Promise.reject(new UnsupportedError('not in this test'));

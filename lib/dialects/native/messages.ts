@@ -11,7 +11,9 @@ import { OVERWRITE_POLICIES } from '../../transfer/overwrite.ts';
 export const PROTOCOL_VERSION = 1;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const time = v.pipe(v.number(), v.safeInteger());
+// Milliseconds that a calendar has: 275 760 years to either side of 1970.
+const MAX_TIME = 8.64e15;
+const time = v.pipe(v.number(), v.integer(), v.minValue(-MAX_TIME), v.maxValue(MAX_TIME));
 const mode = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o7777));
 // What a peer may set: nothing that lends the rights of a file's owner to others.
 const permissions = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o777));
