@@ -263,7 +263,7 @@ describe('a server whose client sends more than it reads', () => {
         return { free: 1, total: 2 };
       },
     });
-    const server = await startServer(test, { store, limits: { commands: 8 } });
+    const server = await startServer(test, { store, maxTransfers: 4, limits: { commands: 8 } });
     const peer = await openSession(test, server);
     const padding = 'x'.repeat(10_000);
     const count = 3000;
