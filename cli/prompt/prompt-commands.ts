@@ -15,6 +15,7 @@ import { formatEntry, formatListing, readListing } from '../listing.ts';
 import type { Reporter } from '../reporter.ts';
 import { runTransfer } from '../transfer.ts';
 import { formatBytes } from '../units.ts';
+import { isNearName } from './near-name.ts';
 import type { PromptSession } from './prompt-session.ts';
 
 /** What a command at the prompt has to work with. */
@@ -279,7 +280,7 @@ export const findCommand = (word: string): PromptCommand => {
   const name = word.toLowerCase();
   const found = PROMPT_COMMANDS.find(({ names }) => names.includes(name));
   if (found !== undefined) return found;
-  const near = PROMPT_COMMANDS.flatMap(({ names }) => names).filter((known) => isNear(name, known));
+  const near = PROMPT_COMMANDS.flatMap(({ names }) => names).filter((known) => isNearName(name, known));
   const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : 'try help';
   throw new OptionError(`unknown command "${word}": ${hint}`);
 };
@@ -288,22 +289,6 @@ const helpLines = (commands: readonly PromptCommand[]): string[] => {
   const rows = commands.map(({ names, usage, describe }) => [`${names.join(', ')} ${usage}`.trim(), describe] as const);
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.map(([left, describe]) => `${left.padEnd(width)}  ${describe}`);
-};
-
-/** Whether a word is the beginning of a name, or the name with one letter wrong, missing, added or swapped. */
-const isNear = (word: string, name: string): boolean =>
-  word.length > 0 && (name.startsWith(word) || (word.length > 1 && isOneSlipAway(word, name)));
-
-const isOneSlipAway = (word: string, name: string): boolean => {
-  if (Math.abs(word.length - name.length) > 1) return false;
-  let start = 0;
-  while (start < word.length && word[start] === name[start]) start += 1;
-  let end = 0;
-  while (end < word.length - start && end < name.length - start && word.at(-1 - end) === name.at(-1 - end)) end += 1;
-  const [wrong, right] = [word.slice(start, word.length - end), name.slice(start, name.length - end)];
-  return (
-    (wrong.length <= 1 && right.length <= 1) || (wrong.length === 2 && wrong === right.charAt(1) + right.charAt(0))
-  );
 };
 
 const isLocalFolder = async (path: string): Promise<boolean> =>
