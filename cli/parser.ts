@@ -2,6 +2,7 @@ import yargs, { type Argv } from 'yargs';
 import { OptionError, VERSION } from '../lib/index.ts';
 import { connectCommand } from './commands/connect.ts';
 import { getCommand } from './commands/get.ts';
+import { hashCommand } from './commands/hash.ts';
 import { lsCommand } from './commands/ls.ts';
 import { mkdirCommand } from './commands/mkdir.ts';
 import { mvCommand } from './commands/mv.ts';
@@ -24,6 +25,7 @@ export const createParser = (words: readonly string[]): Argv =>
     .command(putCommand)
     .command(lsCommand)
     .command(statCommand)
+    .command(hashCommand)
     .command(rmCommand)
     .command(mkdirCommand)
     .command(rmdirCommand)

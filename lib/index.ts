@@ -18,7 +18,7 @@ export { type ToWritableOptions, toWritable } from './streams/to-writable.ts';
 export { fromFile, toFile } from './transfer/local-file.ts';
 export type { TransferProgress } from './transfer/transfer-progress.ts';
 export { type OverwritePolicy, OVERWRITE_POLICIES } from './transfer/overwrite.ts';
-export { type Digest, type DigestName, availableDigests, createDigest } from './operators/digest.ts';
+export { type Digest, DIGEST_NAMES, type DigestName, availableDigests, createDigest } from './operators/digest.ts';
 export { exactSize } from './operators/exact-size.ts';
 export { hash } from './operators/hash.ts';
 export { meter } from './operators/meter.ts';

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import {
   type Client,
+  DIGEST_NAMES,
   FileError,
   OptionError,
   RemoteError,
@@ -147,6 +148,21 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
       const path = session.remotePath(word);
       const entry = await (await session.client(signal)).stat(path);
       reporter.result(entry, formatEntry(entry, formatPath(path)));
+    },
+  },
+  {
+    names: ['hash'],
+    usage: 'FILE [blake3|sha256]',
+    describe: 'show the digest of a file on the server, as b3sum and sha256sum do',
+    arity: [1, 2],
+    completes: ['remote'],
+    run: async ([word = '', wanted = 'blake3'], { session, reporter, signal }) => {
+      const algorithm = DIGEST_NAMES.find((name) => name === wanted);
+      if (algorithm === undefined)
+        throw new OptionError(`unknown digest "${wanted}": use ${DIGEST_NAMES.join(' or ')}`);
+      const path = session.remotePath(word);
+      const digest = await (await session.client(signal)).hash(path, algorithm);
+      reporter.result({ type: 'digest', algorithm, path, digest }, [`${digest}  ${display(formatPath(path))}`]);
     },
   },
   {

@@ -12,6 +12,7 @@ import {
 import type { RemoteSession } from '../dialects/dialect.ts';
 import type { Command, Reply } from '../dialects/session.ts';
 import { ProtocolError } from '../errors/errors.ts';
+import type { DigestName } from '../operators/digest.ts';
 import { untilAborted } from '../operators/until-aborted.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import { type RemotePath, checkPath } from '../protocol/path.ts';
@@ -63,6 +64,15 @@ export class Client {
   async stat(path: RemotePath): Promise<Entry> {
     const reply = await this.#ask({ type: 'stat', path: checkPath(path) });
     return reply.type === 'entry' ? reply.entry : unexpected(reply);
+  }
+
+  /**
+   * The digest of a remote file, computed where the file is: lower-case hexadecimal digits, as `b3sum` and `sha256sum`
+   * print them. `UNSUPPORTED` where the server cannot compute it.
+   */
+  async hash(path: RemotePath, algorithm: DigestName): Promise<string> {
+    const reply = await this.#ask({ type: 'hash', path: checkPath(path), algorithm });
+    return reply.type === 'digest' ? reply.digest : unexpected(reply);
   }
 
   /**

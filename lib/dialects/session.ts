@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { DigestName } from '../operators/digest.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
@@ -8,6 +9,7 @@ import type { OverwritePolicy } from '../transfer/overwrite.ts';
 export type Command =
   | { readonly type: 'list'; readonly path: RemotePath }
   | { readonly type: 'stat'; readonly path: RemotePath }
+  | { readonly type: 'hash'; readonly path: RemotePath; readonly algorithm: DigestName }
   | Download
   | Upload
   | { readonly type: 'remove'; readonly path: RemotePath }
@@ -48,6 +50,8 @@ export type Reply =
   /** The entries of a folder, to be read as they are needed; ending early frees what the listing holds. */
   | { readonly type: 'listing'; readonly entries: AsyncIterable<Entry> }
   | { readonly type: 'entry'; readonly entry: Entry }
+  /** The digest of a file's whole content, in lower-case hexadecimal digits. */
+  | { readonly type: 'digest'; readonly digest: string }
   /** Content bytes that a running transfer has safely behind it. */
   | { readonly type: 'progress'; readonly bytes: number }
   /** The content arrived, is the same on both sides, and has its name. */

@@ -1,9 +1,12 @@
-import { type Observable, concat, defer, finalize, from, map, mergeMap, of } from 'rxjs';
+import { type Observable, concat, defer, finalize, from, ignoreElements, map, mergeMap, of } from 'rxjs';
 import type { Command, Download, Reply, Session, Upload } from '../dialects/session.ts';
-import { FileError, LimitError } from '../errors/errors.ts';
+import { FileError, LimitError, UnsupportedError } from '../errors/errors.ts';
+import { type DigestName, availableDigests, createDigest } from '../operators/digest.ts';
+import { hash } from '../operators/hash.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
 import type { OpenFile, Store } from '../store/store.ts';
 import { pump, pumpWithin } from '../streams/pump.ts';
+import { toNothing } from '../streams/to-nothing.ts';
 import { withResource } from '../streams/with-resource.ts';
 import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { toStore } from '../transfer/to-store.ts';
@@ -43,6 +46,8 @@ export class SessionCore implements Session {
         return of({ type: 'listing', entries: store.list(command.path) });
       case 'stat':
         return from(store.stat(command.path)).pipe(map((entry) => ({ type: 'entry', entry })));
+      case 'hash':
+        return this.#hash(command.path, command.algorithm);
       case 'download':
         return this.#transfer('download', command, () => this.#download(command));
       case 'upload':
@@ -60,6 +65,23 @@ export class SessionCore implements Session {
       case 'ping':
         return of({ type: 'done' });
     }
+  }
+
+  #hash(path: RemotePath, algorithm: DigestName): Observable<Reply> {
+    if (!availableDigests().includes(algorithm))
+      throw new UnsupportedError(`${algorithm} is not available on this machine`);
+    const { store, locks } = this.#options;
+    locks.assertFree(path);
+    const digest = createDigest(algorithm);
+    return withResource(
+      () => store.open(path),
+      (file) => file.close(),
+      (file) =>
+        concat(
+          lendingPump(file.content, hash(digest), toNothing()).pipe(ignoreElements()),
+          defer(() => of<Reply>({ type: 'digest', digest: digest.finish() })),
+        ),
+    );
   }
 
   #download({ path, to }: Download): Observable<Reply> {

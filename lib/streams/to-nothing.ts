@@ -1,6 +1,12 @@
-import { scan } from 'rxjs';
+import { scan, tap } from 'rxjs';
 import type { Sink } from './flow.ts';
 
 /** Takes every byte and keeps none: for measuring what the rest of a pipeline can do. Completes with its source. */
-export const toNothing = (): Sink => () => (bytes$) =>
-  bytes$.pipe(scan(({ bytes }, chunk) => ({ bytes: bytes + chunk.length }), { bytes: 0 }));
+export const toNothing = (): Sink => (valve) => (bytes$) =>
+  bytes$.pipe(
+    tap((chunk) => {
+      valve.hold(chunk.length);
+      valve.giveBack(chunk);
+    }),
+    scan(({ bytes }, chunk) => ({ bytes: bytes + chunk.length }), { bytes: 0 }),
+  );

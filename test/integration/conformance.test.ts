@@ -85,9 +85,33 @@ describe('the protocol’s document', () => {
 
   it('shows every message at least once', () => {
     const typesOf = (sort: string) => [...new Set(messagesOf(sort).map(({ type }) => type))].sort();
-    const requests = ['list', 'stat', 'get', 'put', 'delete', 'mkdir', 'rmdir', 'move', 'space', 'ping', 'quit'];
+    const requests = [
+      'list',
+      'stat',
+      'hash',
+      'get',
+      'put',
+      'delete',
+      'mkdir',
+      'rmdir',
+      'move',
+      'space',
+      'ping',
+      'quit',
+    ];
     assert.deepEqual(typesOf('client'), [...requests, 'receipt', 'abort', 'pong'].sort());
-    const replies = ['listing', 'entry', 'accepted', 'completed', 'skipped', 'space', 'done', 'pong', 'error'];
+    const replies = [
+      'listing',
+      'entry',
+      'digest',
+      'accepted',
+      'completed',
+      'skipped',
+      'space',
+      'done',
+      'pong',
+      'error',
+    ];
     assert.deepEqual(typesOf('server'), [...replies, 'bye', 'ping'].sort());
     assert.deepEqual(
       rowsOf('request').map(([type]) => type),

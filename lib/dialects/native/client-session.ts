@@ -141,6 +141,8 @@ const wordsFor = (command: PlainCommand): RequestWords => {
   switch (command.type) {
     case 'stat':
       return { type: 'stat', path: [...command.path] };
+    case 'hash':
+      return { type: 'hash', path: [...command.path], algorithm: command.algorithm };
     case 'remove':
       return { type: 'delete', path: [...command.path] };
     case 'makeFolder':
@@ -159,6 +161,8 @@ const replyFor = (reply: ReplyMessage): Reply | undefined => {
   switch (reply.type) {
     case 'entry':
       return { type: 'entry', entry: reply.entry };
+    case 'digest':
+      return { type: 'digest', digest: reply.digest };
     case 'space':
       return { type: 'space', space: { free: reply.free, total: reply.total } };
     case 'done':

@@ -55,6 +55,7 @@ const WELCOME = message('hello', {
 const REQUESTS = v.variant('type', [
   message('list', { id, path, cursor: v.optional(cursor) }),
   message('stat', { id, path }),
+  message('hash', { id, path, algorithm: v.picklist(DIGEST_NAMES) }),
   message('get', { id, path, data }),
   message('put', {
     id,
@@ -88,6 +89,7 @@ const ERROR = message('error', { id: v.optional(id), code: text, message: v.stri
 const REPLIES = v.variant('type', [
   message('listing', { id, entries: v.array(entry), cursor: v.optional(cursor) }),
   message('entry', { id, entry }),
+  message('digest', { id, digest: digestText }),
   message('accepted', { id, entry: v.optional(entry), port: v.optional(port), token: v.optional(token) }),
   message('completed', { id, bytes: count, digest: digestText }),
   message('skipped', { id }),

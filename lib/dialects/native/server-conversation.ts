@@ -170,6 +170,8 @@ export class ServerConversation {
         return { type: 'list', path: checkPath(request.path) };
       case 'stat':
         return { type: 'stat', path: checkPath(request.path) };
+      case 'hash':
+        return { type: 'hash', path: checkPath(request.path), algorithm: request.algorithm };
       case 'get': {
         const transfer = new ServerTransfer(this.#options, request, running);
         return { type: 'download', path: checkPath(request.path), to: (entry) => transfer.sinkFor(entry) };
@@ -200,6 +202,8 @@ export class ServerConversation {
         return this.#sendPage(id, this.#pages.first(reply.entries));
       case 'entry':
         return control.send({ type: 'entry', id, entry: reply.entry });
+      case 'digest':
+        return control.send({ type: 'digest', id, digest: reply.digest });
       case 'completed':
         return trailer === undefined ? EMPTY : control.send({ type: 'completed', id, ...trailer });
       case 'space':
