@@ -23,6 +23,9 @@ export const parsePort = (text: string): number => {
   return Number(text);
 };
 
+/** An IPv6 address without the brackets that URLs, and so people, put around it. */
+export const plainHost = (host: string): string => host.replace(/^\[(.*)\]$/, '$1');
+
 /**
  * Reads a `sluice://` URL; percent-encoded characters stand for themselves. Nothing in its path is cleaned: the `..` that a
  * browser would follow is left for the check of the path to refuse.
@@ -38,7 +41,7 @@ export const parseUrl = (text: string): RemoteUrl => {
   const pathText = PATH_OF_URL.exec(text)?.[1] ?? '';
   const segments = pathText.split('/').filter((segment) => segment !== '');
   return {
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    host: plainHost(url.hostname),
     port: url.port === '' ? DEFAULT_PORT : Number(url.port),
     path: segments.map((segment) => decode(segment, text)),
     isFolder: pathText === '' || pathText.endsWith('/'),

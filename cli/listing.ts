@@ -1,6 +1,7 @@
 import { lastValueFrom, toArray } from 'rxjs';
 import { type Client, type Entry, type RemotePath, SluiceError } from '../lib/index.ts';
 import { display } from './display.ts';
+import type { Reporter } from './reporter.ts';
 import { formatBytes } from './units.ts';
 
 const MARKS: Readonly<Record<Entry['kind'], string>> = { file: '', folder: '/', link: '@', other: '?' };
@@ -13,6 +14,12 @@ export const readListing = async (client: Client, path: RemotePath): Promise<Ent
     if (error instanceof SluiceError && error.code === 'NOT_A_FOLDER') return [await client.stat(path)];
     throw error;
   }
+};
+
+/** Shows a listing: to people as a table, to programs as an object a line. */
+export const reportListing = (entries: readonly Entry[], reporter: Reporter): void => {
+  if (reporter.json) for (const entry of entries) reporter.result(entry, []);
+  else reporter.result(entries, formatListing(entries));
 };
 
 /** Entries as lines: size, time and name, in the order of their names; folders end in `/`, links in `@`. */

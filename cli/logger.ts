@@ -7,7 +7,7 @@ import pretty from 'pino-pretty';
  */
 export const createLogger = (level: string): Logger => {
   const destination = process.stderr.isTTY
-    ? pretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' })
+    ? pretty({ destination: 2, sync: true, ignore: 'pid,hostname', hideObject: true, translateTime: 'SYS:HH:MM:ss' })
     : pino.destination({ dest: 2, sync: true });
   return pino({ level }, destination);
 };

@@ -35,6 +35,7 @@ export const createParser = (words: readonly string[]): Argv =>
     .strict()
     .version(VERSION)
     .help()
+    .alias({ h: 'help', V: 'version' })
     .wrap(process.stdout.isTTY ? Math.min(100, process.stdout.columns) : 100)
     .recommendCommands()
     .completion('completion', 'print a script for shell completion')

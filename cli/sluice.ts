@@ -16,7 +16,7 @@ try {
   await createParser(words).parseAsync();
 } catch (error) {
   // Standard output may be carrying a file: an error does not belong in it.
-  const out = words.includes('-') ? process.stderr : process.stdout;
+  const out = /^(get|download)$/.test(words[0] ?? '') && words.includes('-') ? process.stderr : process.stdout;
   new Reporter({ json: words.includes('--json') }, out).error(error);
   process.exitCode ??= exitCodeOf(error);
 }

@@ -1,5 +1,5 @@
 import { type Observable, lastValueFrom } from 'rxjs';
-import type { TransferOptions, TransferProgress } from '../lib/index.ts';
+import { OptionError, type TransferOptions, type TransferProgress } from '../lib/index.ts';
 import { display } from './display.ts';
 import { drawProgress } from './progress-line.ts';
 import type { Reporter } from './reporter.ts';
@@ -58,6 +58,8 @@ export interface TransferFlags {
 
 /** The options that a command's flags ask for. */
 export const transferOptions = ({ clobber, skipExisting, ifNewer, preserve = false, fsync }: TransferFlags) => {
+  const wishes = [!clobber, skipExisting, ifNewer].filter((wish) => wish === true).length;
+  if (wishes > 1) throw new OptionError('--no-clobber, --skip-existing and --if-newer exclude each other');
   const overwrite = !clobber ? 'refuse' : skipExisting ? 'skip' : ifNewer ? 'if-newer' : 'overwrite';
   return { overwrite, keepTime: preserve, keepMode: preserve, fsync } satisfies TransferOptions;
 };

@@ -1,4 +1,4 @@
-import { DEFAULT_PORT, parsePort } from '../address.ts';
+import { DEFAULT_PORT, parsePort, plainHost } from '../address.ts';
 import { CONNECTION_FLAGS, type ConnectionFlags } from '../connection.ts';
 import { defineCommand } from '../define-command.ts';
 import { Reporter } from '../reporter.ts';
@@ -20,7 +20,7 @@ export const connectCommand = defineCommand<ConnectArguments>({
       .options(CONNECTION_FLAGS),
   handler: async (flags) => {
     const { openPrompt } = await import('../prompt/open-prompt.ts');
-    const address = flags.host === undefined ? undefined : { host: flags.host, port: parsePort(flags.port) };
+    const address = flags.host === undefined ? undefined : { host: plainHost(flags.host), port: parsePort(flags.port) };
     process.exitCode = await openPrompt(address, flags.command, flags, new Reporter(flags));
   },
 });

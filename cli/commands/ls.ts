@@ -1,7 +1,7 @@
 import { parseUrl } from '../address.ts';
 import { CONNECTION_FLAGS, type ConnectionFlags, withSession } from '../connection.ts';
 import { defineCommand } from '../define-command.ts';
-import { formatListing, readListing } from '../listing.ts';
+import { readListing, reportListing } from '../listing.ts';
 import { Reporter } from '../reporter.ts';
 
 interface LsArguments extends ConnectionFlags {
@@ -18,9 +18,7 @@ export const lsCommand = defineCommand<LsArguments>({
       .options(CONNECTION_FLAGS),
   handler: async (flags) => {
     const url = parseUrl(flags.url);
-    const reporter = new Reporter(flags);
     const entries = await withSession(url, flags, (client) => readListing(client, url.path));
-    if (reporter.json) for (const entry of entries) reporter.result(entry, []);
-    else reporter.result(entries, formatListing(entries));
+    reportListing(entries, new Reporter(flags));
   },
 });

@@ -12,10 +12,12 @@ import {
 import { type RemoteUrl, parseUrl } from '../address.ts';
 import { CONNECTION_FLAGS, type ConnectionFlags, withSession } from '../connection.ts';
 import { defineCommand } from '../define-command.ts';
+import { display } from '../display.ts';
 import { exitCodeOf } from '../exit-codes.ts';
 import { Reporter } from '../reporter.ts';
 import { STANDARD_STREAM } from '../standard-stream.ts';
 import { TRANSFER_FLAGS, type TransferFlags, runTransfer, transferOptions } from '../transfer.ts';
+import { formatBytes } from '../units.ts';
 
 interface PutArguments extends ConnectionFlags, TransferFlags {
   readonly names: string[];
@@ -39,13 +41,18 @@ export const putCommand = defineCommand<PutArguments>({
     const url = parseUrl(flags.names.at(-1) ?? '');
     if (locals.length === 0) throw new OptionError('put needs at least one file before the URL');
     if (locals.length > 1 && !url.isFolder) throw new OptionError('several files need a URL that ends in /');
+    assertDifferentNames(locals, url);
     const reporter = new Reporter(flags);
     await withSession(url, flags, async (client, signal) => {
       const options = { ...transferOptions(flags), signal };
       const put = async (local: string): Promise<void> => {
         const target = targetFor(local, url);
         if (local === STANDARD_STREAM) {
-          await lastValueFrom(pump(fromReadable(process.stdin), client.sink(target, options)));
+          const progress$ = pump(fromReadable(process.stdin), client.sink(target, options));
+          const { bytes } = await lastValueFrom(progress$, { defaultValue: { bytes: 0 } });
+          const to = formatPath(target);
+          const result = { type: 'completed', direction: 'upload', from: '-', to, bytes };
+          reporter.result(result, [`- -> ${display(to)}: ${formatBytes(bytes)}, verified`]);
           return;
         }
         const label = { direction: 'upload', from: local, to: formatPath(target) } as const;
@@ -55,6 +62,13 @@ export const putCommand = defineCommand<PutArguments>({
     });
   },
 });
+
+/** Two files of one name would become one, and nobody would be told. */
+const assertDifferentNames = (locals: readonly string[], { isFolder }: RemoteUrl): void => {
+  const names = locals.map((local) => basename(local));
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (isFolder && twice !== undefined) throw new OptionError(`two of the files are called "${twice}"`);
+};
 
 /** Does the same for each file; one that fails is reported and does not keep the others from their turn. */
 const forEachFile = async (

@@ -18,6 +18,8 @@ interface ServeArguments {
   readonly logLevel: string;
 }
 
+const SAME_SIGNAL_MS = 300;
+
 export const serveCommand = defineCommand<ServeArguments>({
   command: 'serve [port]',
   describe: 'serve a folder',
@@ -68,8 +70,14 @@ export const serveCommand = defineCommand<ServeArguments>({
       stop: stop.signal,
     });
     const end = new AbortController();
-    // The first Ctrl-C lets running transfers end, the second one does not.
-    const onSignal = () => (stop.signal.aborted ? end : stop).abort();
+    let firstAt = -Infinity;
+    // The first Ctrl-C lets running transfers end, the second one does not. Programs that pass signals on deliver one
+    // Ctrl-C twice within milliseconds.
+    const onSignal = () => {
+      if (performance.now() - firstAt < SAME_SIGNAL_MS) return;
+      if (!stop.signal.aborted) firstAt = performance.now();
+      (stop.signal.aborted ? end : stop).abort();
+    };
     process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
     try {
       await lastValueFrom(

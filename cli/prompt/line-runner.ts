@@ -1,3 +1,5 @@
+import { from, lastValueFrom } from 'rxjs';
+import { untilAborted } from '../../lib/index.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
 import type { Reporter } from '../reporter.ts';
 import type { PromptSession } from './prompt-session.ts';
@@ -26,13 +28,19 @@ export class LineRunner {
     return this.#isLeaving;
   }
 
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Runs one line. Never fails: what goes wrong is reported. */
   async run(line: string): Promise<void> {
     if (this.#isLeaving) return;
     const running = (this.#running = new AbortController());
     const leave = () => (this.#isLeaving = true);
     try {
-      await runLine(line, { session: this.#session, reporter: this.#reporter, signal: running.signal, leave });
+      const context = { session: this.#session, reporter: this.#reporter, signal: running.signal, leave };
+      // A server that does not answer must not keep the prompt from its user.
+      await lastValueFrom(from(runLine(line, context)).pipe(untilAborted(running.signal)), { defaultValue: undefined });
     } catch (error) {
       this.#reporter.error(error);
       this.#exitCode ||= exitCodeOf(error);

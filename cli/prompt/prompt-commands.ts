@@ -12,7 +12,7 @@ import {
 } from '../../lib/index.ts';
 import { DEFAULT_PORT, parsePort } from '../address.ts';
 import { display } from '../display.ts';
-import { formatEntry, formatListing, readListing } from '../listing.ts';
+import { formatEntry, readListing, reportListing } from '../listing.ts';
 import type { Reporter } from '../reporter.ts';
 import { runTransfer } from '../transfer.ts';
 import { formatBytes } from '../units.ts';
@@ -52,7 +52,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     completes: ['remote'],
     run: async ([word = ''], { session, reporter, signal }) => {
       const entries = await readListing(await session.client(signal), session.remotePath(word));
-      reporter.result(entries, formatListing(entries));
+      reportListing(entries, reporter);
     },
   },
   {

@@ -32,7 +32,7 @@ export class PromptSession {
 
   /** Opens a session with a server. Its loss is told at once, and the next command tries again. */
   async connect(address: ServerAddress, signal?: AbortSignal): Promise<void> {
-    const client = await openSession(address, this.#flags, signal);
+    const client = await this.#open(address, signal);
     if (this.#address?.host !== address.host || this.#address.port !== address.port) this.remoteFolder = [];
     this.#client = client;
     this.#address = address;
@@ -40,9 +40,21 @@ export class PromptSession {
       error: (error: unknown) => {
         if (this.#client !== client) return;
         this.#client = undefined;
-        this.onNotice(`connection lost: ${errorLine(error)}`);
+        this.onNotice(errorLine(error));
       },
     });
+  }
+
+  /** The signal is one line's: it may cancel connecting, and has no say in the session that comes of it. */
+  async #open(address: ServerAddress, signal?: AbortSignal): Promise<Client> {
+    const connecting = new AbortController();
+    const cancel = () => connecting.abort();
+    signal?.addEventListener('abort', cancel);
+    try {
+      return await openSession(address, this.#flags, connecting.signal);
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
   }
 
   /** The session; connects anew if it was lost. Errors with `CLOSED_EARLY` where there is no server to talk to. */

@@ -35,8 +35,9 @@ export const runPipe = async (input: Readable, session: PromptSession, reporter:
   const runner = new LineRunner(session, reporter);
   const lines = createInterface({ input, crlfDelay: Infinity });
   let isInterrupted = false;
-  const interrupt = () => {
-    if (runner.cancel()) return;
+  const interrupt = (signal: NodeJS.Signals) => {
+    // Ctrl-C means the line that runs, if one does; the others mean the whole program.
+    if (runner.cancel() && signal === 'SIGINT') return;
     isInterrupted = true;
     lines.close();
   };
@@ -69,7 +70,7 @@ export const runTerminal = async (session: PromptSession, reporter: Reporter): P
   let exitCode: number = EXIT.done;
   session.onNotice = (text) => {
     process.stdout.write(`\r\u001b[K${text}\n`);
-    terminal.prompt(true);
+    if (!runner.isRunning) terminal.prompt(true);
   };
   terminal.on('history', writeHistory);
   terminal.on('SIGINT', () => {
@@ -108,7 +109,10 @@ export const runTerminal = async (session: PromptSession, reporter: Reporter): P
 };
 
 /** Does something while Ctrl-C, and the other signals that ask a program to end, are answered by `interrupt`. */
-const withInterrupt = async (interrupt: () => void, work: () => Promise<number>): Promise<number> => {
+const withInterrupt = async (
+  interrupt: (signal: NodeJS.Signals) => void,
+  work: () => Promise<number>,
+): Promise<number> => {
   for (const signal of END_SIGNALS) process.on(signal, interrupt);
   try {
     return await work();

@@ -7,7 +7,9 @@ import {
   lastValueFrom,
   mergeMap,
   of,
+  takeUntil,
   tap,
+  timer,
 } from 'rxjs';
 import type { RemoteSession } from '../dialects/dialect.ts';
 import type { Command, Reply } from '../dialects/session.ts';
@@ -26,6 +28,9 @@ import { ProgressMeter, type TransferProgress } from '../transfer/transfer-progr
 import { asProgress } from './as-progress.ts';
 import type { TransferOptions } from './options.ts';
 import { remoteSink, remoteSource } from './remote-content.ts';
+
+/** A server that does not answer the farewell for so long is left without. */
+const FAREWELL_MS = 5000;
 
 /** Bits of a mode that may come from a peer: permissions, and nothing that lends rights. */
 const PERMISSION_BITS = 0o777;
@@ -183,7 +188,8 @@ export class Client {
   /** Takes leave of the server, then closes the connection. What still runs is cancelled. */
   async quit(): Promise<void> {
     try {
-      await lastValueFrom(this.#session.quit(), { defaultValue: undefined });
+      const silence$ = timer(FAREWELL_MS);
+      await lastValueFrom(this.#session.quit().pipe(takeUntil(silence$)), { defaultValue: undefined });
     } finally {
       this.close();
     }

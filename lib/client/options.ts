@@ -1,3 +1,4 @@
+import { checkMilliseconds } from '../errors/check-milliseconds.ts';
 import { OptionError } from '../errors/errors.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
 
@@ -43,7 +44,6 @@ export const checkConnectOptions = (options: ConnectClientOptions): CheckedConne
   if (host === '') throw new OptionError('host must not be empty');
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new OptionError(`port must be a whole number from 1 to 65535, not ${port}`);
-  for (const [name, value] of Object.entries({ timeoutMs, stallMs }))
-    if (!(value > 0)) throw new OptionError(`${name} must be above 0, not ${value}`);
+  for (const [name, value] of Object.entries({ timeoutMs, stallMs })) checkMilliseconds(name, value);
   return checked;
 };

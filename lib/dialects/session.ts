@@ -22,7 +22,10 @@ export type Command =
 export interface Download {
   readonly type: 'download';
   readonly path: RemotePath;
-  /** Where the content goes; asked for once it is certain that content will come. */
+  /**
+   * Where the content goes; asked for once it is certain that content will come. Chunks may be lent: the sink gives each
+   * byte back once, by the valve, and reads none afterwards.
+   */
   readonly to: (file: Entry) => Sink;
 }
 

@@ -1,4 +1,4 @@
-import { concatMap, defer, map, tap, timer } from 'rxjs';
+import { concatMap, defer, map, of, tap, timer } from 'rxjs';
 import { OptionError } from '../errors/errors.ts';
 import type { HoldingOperator } from '../streams/flow.ts';
 
@@ -20,15 +20,24 @@ export const throttle = (bytesPerSecond: number): HoldingOperator => {
     through: (valve) => (bytes$) =>
       defer(() => {
         let due = performance.now();
+        let waiting = 0;
         return bytes$.pipe(
-          tap((chunk) => valve.hold(chunk.length)),
+          tap((chunk) => {
+            // Time in which nothing waited is no credit; a timer that fired late is.
+            if (waiting === 0) due = Math.max(due, performance.now());
+            waiting += chunk.length;
+            valve.hold(chunk.length);
+          }),
           concatMap((chunk) => pieces(chunk, pieceBytes)),
           concatMap((piece) => {
-            const now = performance.now();
-            due = Math.max(due, now) + (piece.length / bytesPerSecond) * 1000;
-            return timer(due - now).pipe(map(() => piece));
+            due += (piece.length / bytesPerSecond) * 1000;
+            const wait = due - performance.now();
+            return wait > 0 ? timer(wait).pipe(map(() => piece)) : of(piece);
           }),
-          tap((piece) => valve.release(piece.length)),
+          tap((piece) => {
+            waiting -= piece.length;
+            valve.release(piece.length);
+          }),
         );
       }),
   };

@@ -1,5 +1,6 @@
 import { DEFAULT_LIMITS, type NativeLimits } from '../dialects/native/limits.ts';
 import type { DataPorts } from '../dialects/native/data-connections.ts';
+import { checkMilliseconds } from '../errors/check-milliseconds.ts';
 import { OptionError } from '../errors/errors.ts';
 import { isLoopback } from '../net/address.ts';
 import type { Store } from '../store/store.ts';
@@ -49,8 +50,8 @@ const DEFAULTS = {
   graceMs: 30_000,
 } as const;
 
-// Clients refuse less: headers would outweigh content.
-const MIN_DATA_FRAME = 1024;
+// Below this, headers would outweigh content, and a page of a listing could not hold an entry.
+const MIN_FRAME = 2048;
 
 /** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
 export const checkServeOptions = (options: ServeOptions): CheckedServeOptions => {
@@ -67,15 +68,20 @@ export const checkServeOptions = (options: ServeOptions): CheckedServeOptions =>
     throw new OptionError(
       `${host} can be reached from other machines: that needs the option anonymous, which lets everybody in`,
     );
-  if (limits.dataFrame < MIN_DATA_FRAME)
-    throw new OptionError(`dataFrame must be at least ${MIN_DATA_FRAME} bytes, not ${limits.dataFrame}`);
+  for (const name of ['helloFrame', 'controlFrame', 'dataFrame'] as const)
+    if (limits[name] < MIN_FRAME)
+      throw new OptionError(`${name} must be at least ${MIN_FRAME} bytes, not ${limits[name]}`);
+  if (limits.stallMs <= limits.quietMs)
+    throw new OptionError(`stallMs (${limits.stallMs}) must be above quietMs (${limits.quietMs})`);
   // Transfers end with a receipt, which is not read while every place for a request is taken.
   if (counts.maxTransfers >= limits.commands)
     throw new OptionError(`maxTransfers (${counts.maxTransfers}) must be below limits.commands (${limits.commands})`);
   const numbers = { ...limits, ...counts };
-  for (const [name, value] of Object.entries(numbers))
+  for (const [name, value] of Object.entries(numbers)) {
+    if (name.endsWith('Ms')) checkMilliseconds(name, Number(value));
     if (typeof value === 'number' && !(Number.isSafeInteger(value) && value > 0))
       throw new OptionError(`${name} must be a whole number above 0, not ${value}`);
+  }
   return checked;
 };
 

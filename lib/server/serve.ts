@@ -6,6 +6,7 @@ import {
   ReplaySubject,
   Subject,
   catchError,
+  concat,
   defer,
   endWith,
   filter,
@@ -61,6 +62,10 @@ export const serve = (options: ServeOptions): Observable<ServerEvent> =>
     ),
   );
 
+// Connections beyond the sessions that may be at the door at a time: data connections of running sessions, where they
+// come to the same port, and whoever is to be told that there is no place.
+const NEWCOMERS = 256;
+
 const STOPPED = { type: 'stopped' } as const;
 
 class RunningServer {
@@ -68,7 +73,8 @@ class RunningServer {
   readonly #store: Store;
   readonly #listener: Listener;
   readonly #dialect: ServerDialect;
-  readonly #admission: Admission;
+  readonly #door: Admission;
+  readonly #places: Admission;
   readonly #locks = new Locks();
   readonly #event$ = new Subject<ServerEvent>();
   readonly #connections$ = new BehaviorSubject(0);
@@ -81,7 +87,8 @@ class RunningServer {
     this.#options = options;
     this.#store = store;
     this.#listener = listener;
-    this.#admission = new Admission({ total: maxSessions, perAddress: maxSessionsPerAddress });
+    this.#door = new Admission({ total: maxSessions + NEWCOMERS, perAddress: maxSessionsPerAddress + NEWCOMERS });
+    this.#places = new Admission({ total: maxSessions, perAddress: maxSessionsPerAddress });
     this.#dialect = new NativeServer({
       host,
       port: listener.port,
@@ -99,8 +106,15 @@ class RunningServer {
       this.#event$,
       of({ type: 'listening', host, port } as const),
       // Connections are counted at the door, so that there are never more of these than the limits say.
-      socket$.pipe(mergeMap((socket) => this.#admit(socket))),
-    ).pipe(takeUntil(this.#stopped()));
+      concat(
+        socket$.pipe(
+          mergeMap((socket) => this.#admit(socket)),
+          takeUntil(this.#stopped()),
+        ),
+        // Only now, because the connections that were cut off have told how they ended.
+        defer(() => (this.#event$.complete(), EMPTY)),
+      ),
+    );
   }
 
   #stopped(): Observable<unknown> {
@@ -122,7 +136,7 @@ class RunningServer {
     const turnAway = (error: unknown) => this.#event$.next({ type: 'turned-away', address, error: sluiceError(error) });
     let leave: () => void;
     try {
-      leave = this.#admission.enter(address);
+      leave = this.#door.enter(address);
     } catch (error) {
       this.#dialect.refuse(socket, sluiceError(error));
       turnAway(error);
@@ -132,10 +146,11 @@ class RunningServer {
     let opened = false;
     const host: SessionHost = {
       stopping$: this.#stopping$,
-      withSession: (use) => {
-        opened = true;
-        return this.#withSession(address, use);
-      },
+      withSession: (use) =>
+        this.#withSession(address, (session) => {
+          opened = true;
+          return use(session);
+        }),
     };
     return this.#dialect.converse(socket, host).pipe(
       catchError((error: unknown) => {
@@ -152,20 +167,23 @@ class RunningServer {
   #withSession<T>(address: string, use: (session: Session) => Observable<T>): Observable<T> {
     return defer(() => {
       this.#assertNotStopping();
+      const leave = this.#places.enter(address);
       const session = (this.#sessions += 1);
       const start = performance.now();
       let error: SluiceError | undefined;
       const core = this.#sessionCore(session, address);
       this.#event$.next({ type: 'session-opened', session, address });
       const guarded: Session = {
-        execute: (command) => {
-          this.#assertNotStopping();
-          return core.execute(command);
-        },
+        execute: (command) =>
+          defer(() => {
+            this.#assertNotStopping();
+            return core.execute(command);
+          }),
       };
-      return use(guarded).pipe(
+      return defer(() => use(guarded)).pipe(
         tap({ error: (reason: unknown) => (error = sluiceError(reason)) }),
         finalize(() => {
+          leave();
           const seconds = (performance.now() - start) / 1000;
           this.#event$.next({ type: 'session-closed', session, address, seconds, ...(error && { error }) });
         }),

@@ -1,4 +1,4 @@
-import { Observable } from 'rxjs';
+import { type Observable, defer, finalize } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
 
@@ -27,20 +27,25 @@ export class Locks {
    * uploaded"). Errors with `BUSY`. The paths are free again when the work ends, fails or is unsubscribed.
    */
   while<T>(paths: readonly RemotePath[], what: string, work: () => Observable<T>): Observable<T> {
-    return new Observable((subscriber) => {
-      try {
-        for (const path of paths) this.#assertUnused(path);
-      } catch (error) {
-        subscriber.error(error);
-        return;
-      }
-      const keys = paths.map(keyOf);
-      for (const key of keys) this.#held.set(key, what);
-      subscriber.add(() => {
-        for (const key of keys) this.#held.delete(key);
-      });
-      subscriber.add(work().subscribe(subscriber));
+    return defer(() => {
+      const free = this.#take(paths, what);
+      return defer(work).pipe(finalize(free));
     });
+  }
+
+  /** The same for work that cannot be cancelled half-way: the paths stay locked until it has settled, watched or not. */
+  whileSettling<T>(paths: readonly RemotePath[], what: string, work: () => Promise<T>): Observable<T> {
+    return defer(() => {
+      const free = this.#take(paths, what);
+      return (async () => work())().finally(free);
+    });
+  }
+
+  #take(paths: readonly RemotePath[], what: string): () => void {
+    for (const path of paths) this.#assertUnused(path);
+    const keys = paths.map(keyOf);
+    for (const key of keys) this.#held.set(key, what);
+    return () => keys.forEach((key) => this.#held.delete(key));
   }
 
   #assertUnused(path: RemotePath): void {

@@ -47,7 +47,7 @@ export class SessionCore implements Session {
       case 'stat':
         return from(store.stat(command.path)).pipe(map((entry) => ({ type: 'entry', entry })));
       case 'hash':
-        return this.#hash(command.path, command.algorithm);
+        return this.#counted(() => this.#hash(command.path, command.algorithm));
       case 'download':
         return this.#transfer('download', command, () => this.#download(command));
       case 'upload':
@@ -87,7 +87,7 @@ export class SessionCore implements Session {
   #download({ path, to }: Download): Observable<Reply> {
     const { store, locks } = this.#options;
     locks.assertFree(path);
-    const send = (file: OpenFile) => counted(lendingPump(file.content, to(file.entry)));
+    const send = (file: OpenFile) => withTotal(lendingPump(file.content, to(file.entry)));
     return withResource(
       () => store.open(path),
       (file) => file.close(),
@@ -102,7 +102,9 @@ export class SessionCore implements Session {
     return locks.while([path], 'is being uploaded', () =>
       from(decideOverwrite(store, path, overwrite, modified)).pipe(
         mergeMap((decision) =>
-          decision === 'skip' ? of<Reply>({ type: 'skipped' }) : counted(pump(content, toStore(store, path, options))),
+          decision === 'skip'
+            ? of<Reply>({ type: 'skipped' })
+            : withTotal(pump(content, toStore(store, path, options))),
         ),
       ),
     );
@@ -119,7 +121,7 @@ export class SessionCore implements Session {
 
   #change(paths: readonly RemotePath[], what: string, change: () => Promise<void>): Observable<Reply> {
     for (const path of paths) this.#assertWritable(path);
-    return this.#options.locks.while(paths, what, () => from(change()).pipe(map(() => ({ type: 'done' }))));
+    return this.#options.locks.whileSettling(paths, what, change).pipe(map(() => ({ type: 'done' })));
   }
 
   #transfer(
@@ -127,14 +129,17 @@ export class SessionCore implements Session {
     { path }: Download | Upload,
     run: () => Observable<Reply>,
   ): Observable<Reply> {
-    const { maxTransfers, onTransfer } = this.#options;
+    const { onTransfer } = this.#options;
+    return this.#counted(() => defer(run).pipe(reportTransfer({ direction, path }, (report) => onTransfer(report))));
+  }
+
+  /** Runs work that reads or writes a whole file in one of the session's places for it. */
+  #counted(run: () => Observable<Reply>): Observable<Reply> {
+    const { maxTransfers } = this.#options;
     if (this.#transfers >= maxTransfers)
       throw new LimitError('TOO_MANY_TRANSFERS', `${maxTransfers} transfers of this session are running already`);
     this.#transfers += 1;
-    return defer(run).pipe(
-      reportTransfer({ direction, path }, onTransfer),
-      finalize(() => (this.#transfers -= 1)),
-    );
+    return defer(run).pipe(finalize(() => (this.#transfers -= 1)));
   }
 
   #assertWritable(path: RemotePath): void {
@@ -144,7 +149,7 @@ export class SessionCore implements Session {
 }
 
 /** A running pipeline as replies: progress, and at the end how much it was. */
-const counted = (progress$: ReturnType<typeof pump>): Observable<Reply> =>
+const withTotal = (progress$: ReturnType<typeof pump>): Observable<Reply> =>
   defer(() => {
     let moved = 0;
     return concat(

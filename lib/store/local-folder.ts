@@ -1,5 +1,5 @@
 import { type Dirent, type Stats, constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, opendir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
 import { FileError } from '../errors/errors.ts';
 import { systemCode } from '../errors/from-system.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
@@ -106,6 +106,7 @@ export class LocalFolderStore implements Store {
   async removeFolder(path: RemotePath, { recursive }: { readonly recursive: boolean }): Promise<void> {
     await this.#gate.atPlace(path, 'cannot remove folder', async ({ location }) => {
       if (recursive) await emptyFolder(location);
+      else await removeLeftovers(location);
       await rmdir(location);
     });
   }
@@ -192,13 +193,23 @@ const exists = async (location: string): Promise<boolean> => {
   }
 };
 
+/**
+ * Removes part files where nothing else is: what a killed program left behind is in no listing, and a folder that looks
+ * empty can be removed. Nobody writes there, because the folder is locked while it is removed.
+ */
+const removeLeftovers = async (location: string): Promise<void> => {
+  await inRealFolder(location, async (held) => {
+    const names = await readdir(held);
+    if (!names.every((name) => name.startsWith(PART_PREFIX))) return;
+    for (const name of names) await unlink(`${held}/${name}`);
+  });
+};
+
 const OPEN_REAL_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** Removes everything in a folder, going down through held folders only, so that no link is ever followed. */
 const emptyFolder = async (location: string): Promise<void> => {
-  const handle = await open(location, OPEN_REAL_FOLDER);
-  try {
-    const held = heldLocation(handle, location);
+  await inRealFolder(location, async (held) => {
     for await (const dirent of await opendir(held)) {
       const child = `${held}/${dirent.name}`;
       if (!dirent.isDirectory()) await unlink(child);
@@ -207,6 +218,14 @@ const emptyFolder = async (location: string): Promise<void> => {
         await rmdir(child);
       }
     }
+  });
+};
+
+/** Does something in a folder that is held meanwhile and is no link. */
+const inRealFolder = async (location: string, use: (held: string) => Promise<void>): Promise<void> => {
+  const handle = await open(location, OPEN_REAL_FOLDER);
+  try {
+    await use(heldLocation(handle, location));
   } finally {
     await handle.close();
   }

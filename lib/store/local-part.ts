@@ -11,6 +11,9 @@ import { entryOf } from './entry-of.ts';
 import type { Place } from './path-gate.ts';
 import type { CommitOptions, Part, PartOptions } from './store.ts';
 
+// What a replaced file passes on: permissions, but never set-user-id and the like.
+const PERMISSION_BITS = 0o777;
+
 const CREATE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
@@ -31,7 +34,7 @@ export class LocalPart implements Part {
     this.#shownPath = shownPath;
     this.#location = location;
     this.#handle = handle;
-    this.#replacedMode = replaced === undefined ? undefined : entryOf(place.name, replaced).mode;
+    this.#replacedMode = replaced === undefined ? undefined : replaced.mode & PERMISSION_BITS;
     this.content = writeFile(handle, shownPath);
   }
 
@@ -42,7 +45,7 @@ export class LocalPart implements Part {
       if (size !== undefined) await assertRoom(place, shownPath, size);
       const location = `${place.folder.location}/${PART_PREFIX}${randomBytes(8).toString('hex')}`;
       // Nobody may read in the part what they could not read in the file that it replaces.
-      const handle = await open(location, CREATE_NEW, replaced?.mode);
+      const handle = await open(location, CREATE_NEW, replaced && replaced.mode & PERMISSION_BITS);
       return new LocalPart(place, shownPath, location, handle, replaced);
     } catch (error) {
       await place.folder.handle.close();
@@ -96,8 +99,10 @@ const replacedFile = async ({ location }: Place, shownPath: string): Promise<Sta
   const stats = await lstat(location).catch(ignoreMissing);
   if (stats?.isSymbolicLink())
     throw new FileError('PATH_OUTSIDE_ROOT', `${shownPath}: is a symbolic link, which is never written through`);
+  if (stats?.isDirectory())
+    throw new FileError('NOT_A_FILE', `${shownPath}: is a folder, a file cannot take its place`);
   if (stats !== undefined && !stats.isFile())
-    throw new FileError('NOT_A_FILE', `${shownPath}: there is a folder or device of that name`);
+    throw new FileError('NOT_A_FILE', `${shownPath}: is a device, not a file`);
   return stats;
 };
 

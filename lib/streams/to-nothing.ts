@@ -5,7 +5,7 @@ import type { Sink } from './flow.ts';
 export const toNothing = (): Sink => (valve) => (bytes$) =>
   bytes$.pipe(
     tap((chunk) => {
-      valve.hold(chunk.length);
+      valve.take(chunk);
       valve.giveBack(chunk);
     }),
     scan(({ bytes }, chunk) => ({ bytes: bytes + chunk.length }), { bytes: 0 }),

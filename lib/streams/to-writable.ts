@@ -40,7 +40,7 @@ export const toWritable =
       const upstream = bytes$.subscribe({
         next: (chunk) => {
           pending += 1;
-          valve.hold(chunk.length);
+          valve.take(chunk);
           writable.write(chunk, (error) => {
             pending -= 1;
             valve.giveBack(chunk);

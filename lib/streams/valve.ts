@@ -10,6 +10,12 @@ export interface ValveLimits {
 
 const DEFAULT_HIGH = 2 * 1024 * 1024;
 
+// About the size of a Buffer object and its place in an array: a million chunks of one byte would fill memory long before
+// their bytes filled the valve.
+const CHUNK_OVERHEAD_BYTES = 256;
+
+const weightOf = ({ length }: Buffer): number => Math.max(length, CHUNK_OVERHEAD_BYTES);
+
 /**
  * The one place where backpressure is decided: whoever takes bytes without being done with them holds them here and
  * releases them later. Closed from `high` up, open again from `low` down, so it cannot deadlock: it is closed only while
@@ -55,9 +61,14 @@ export class Valve {
     if (this.#held <= this.#low) this.#set(!this.#blocked);
   }
 
-  /** Counts a whole chunk as done, and tells its owner, who may use its memory again. */
+  /** Counts a chunk that was taken and is not done, as what it costs in memory. */
+  take(chunk: Buffer): void {
+    this.hold(weightOf(chunk));
+  }
+
+  /** Counts a chunk that was taken as done, and tells its owner, who may use its memory again. */
   giveBack(chunk: Buffer): void {
-    this.release(chunk.length);
+    this.release(weightOf(chunk));
     this.#owner?.(chunk);
   }
 

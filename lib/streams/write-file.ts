@@ -6,9 +6,6 @@ import type { Sink } from './flow.ts';
 // One writev for many socket chunks: measured twice the rate of one write per 64 KiB chunk.
 const GATHER_BYTES = 1024 * 1024;
 
-// About the size of a Buffer object and its place in an array.
-const CHUNK_OVERHEAD_BYTES = 256;
-
 /**
  * An open file as the place where bytes go, from the offset `start` on: chunks are gathered to 1 MiB and written with
  * one `writev`, one write at a time.
@@ -23,7 +20,6 @@ export const writeFile =
     new Observable((subscriber) => {
       let gathered: Buffer[] = [];
       let gatheredBytes = 0;
-      let gatheredWeight = 0;
       let written = 0;
       let writing = false;
       let sourceDone = false;
@@ -39,15 +35,14 @@ export const writeFile =
         if (gatheredBytes < GATHER_BYTES && !sourceDone && open) return;
         const batch = gathered;
         const batchBytes = gatheredBytes;
-        const batchWeight = gatheredWeight;
         gathered = [];
-        gatheredBytes = gatheredWeight = 0;
+        gatheredBytes = 0;
         writing = true;
         writeAll(handle, batch, start + written).then(
           () => {
             writing = false;
             written += batchBytes;
-            valve.release(batchWeight);
+            for (const chunk of batch) valve.giveBack(chunk);
             subscriber.next({ bytes: written });
             if (!subscriber.closed) flush();
           },
@@ -67,8 +62,7 @@ export const writeFile =
         next: (chunk) => {
           gathered.push(chunk);
           gatheredBytes += chunk.length;
-          gatheredWeight += weightOf(chunk);
-          valve.hold(weightOf(chunk));
+          valve.take(chunk);
           flush();
         },
         error: (error: unknown) => subscriber.error(error),
@@ -78,9 +72,6 @@ export const writeFile =
         },
       });
     });
-
-/** What a gathered chunk costs: a million of single bytes would fill memory long before they fill the valve. */
-const weightOf = ({ length }: Buffer): number => Math.max(length, CHUNK_OVERHEAD_BYTES);
 
 /** Writes every byte: the system may take only some of them at a time, and says why only at the next try. */
 const writeAll = async (handle: FileHandle, buffers: Buffer[], position: number): Promise<void> => {

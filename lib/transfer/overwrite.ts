@@ -1,4 +1,4 @@
-import { FileError } from '../errors/errors.ts';
+import { FileError, SluiceError } from '../errors/errors.ts';
 import type { Entry } from '../protocol/entry.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
@@ -34,7 +34,7 @@ export const statIfThere = async (store: Store, path: RemotePath): Promise<Entry
   try {
     return await store.stat(path);
   } catch (error) {
-    if (error instanceof FileError && error.code === 'NOT_FOUND') return undefined;
+    if (error instanceof SluiceError && error.code === 'NOT_FOUND') return undefined;
     throw error;
   }
 };

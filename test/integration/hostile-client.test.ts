@@ -293,6 +293,7 @@ describe('a server whose client sends more than it reads', () => {
     const server = await startServer(test, { maxSessions: 2 });
     const [first] = [await openSession(test, server), await openSession(test, server)];
     const third = await connectRaw(test, server.port);
+    third.send({ type: 'hello', version: 1, digests: ['sha256'] });
     await third.error('SERVER_FULL');
     await first.ask({ type: 'quit', id: 1 });
     await server.event('session-closed');

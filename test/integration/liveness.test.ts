@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { lastValueFrom } from 'rxjs';
 import { failsWith } from '../helpers/errors.ts';
@@ -22,6 +24,14 @@ describe('silence', () => {
     const server = await startServer(test, { limits: { quietMs: 50, stallMs: 200 } });
     const peer = await openSession(test, server);
     assert.equal((await peer.message())['type'], 'ping');
+    assert.equal((await server.event('session-closed')).error?.code, 'STALLED');
+  });
+
+  it('of a client that takes no replies is a stall too, however many requests it has', async (test) => {
+    const server = await startServer(test, { limits: { quietMs: 50, stallMs: 300 } });
+    for (let index = 0; index < 2000; index += 1) await writeFile(join(server.root, `${'x'.repeat(200)}${index}`), '');
+    const peer = await openSession(test, server);
+    for (let id = 1; id <= 2000; id += 1) peer.send({ type: 'list', id, path: [] });
     assert.equal((await server.event('session-closed')).error?.code, 'STALLED');
   });
 

@@ -11,6 +11,7 @@ import { failsWith } from '../helpers/errors.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { GatedSink } from '../helpers/gated-sink.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
+import { connectRawData, contentFrames, offerOf, openSession } from '../helpers/raw-peer.ts';
 import { type TestServer, startClient, startServer } from '../helpers/server.ts';
 import { fileEntry, stubStore } from '../helpers/stub-store.ts';
 
@@ -335,14 +336,51 @@ describe('a stopping server', () => {
     await Promise.all([server.ended, ended]);
   });
 
-  it('cuts what still runs when its grace is over', async (test) => {
+  it('cuts what still runs when its grace is over, and reports it', async (test) => {
     const stop = new AbortController();
     const scene = await startScene(test, { stop: stop.signal, graceMs: 50 });
     const { running } = await beginUpload(scene, ['file']);
     stop.abort();
     await failsWith('SERVER_STOPPING', running);
     await scene.server.ended;
+    assert.equal((await scene.server.event('transfer')).outcome, 'failed');
+    await scene.server.event('session-closed');
     await eventually(async () => assert.deepEqual(await readdir(scene.server.root), []));
+  });
+});
+
+describe('a server whose data connections come to its own port', () => {
+  it('still takes them when all its sessions are in use', async (test) => {
+    const { server, client, local } = await startScene(test, { dataPorts: 'same', maxSessions: 1 });
+    await writeFile(join(server.root, 'file'), 'content');
+    await lastValueFrom(client.download(['file'], join(local, 'file')));
+    assert.equal(await readFile(join(local, 'file'), 'utf8'), 'content');
+  });
+
+  it('still takes the one of a transfer that was accepted before it stopped', async (test) => {
+    const stop = new AbortController();
+    const { server } = await startScene(test, { dataPorts: 'same', stop: stop.signal });
+    const peer = await openSession(test, server);
+    const accepted = await peer.ask({ type: 'put', id: 1, path: ['late'] });
+    stop.abort();
+    await server.event('stopping');
+    const data = await connectRawData(test, offerOf(accepted));
+    data.write(contentFrames('late'));
+    assert.equal((await peer.message())['type'], 'bye');
+    assert.equal((await peer.message())['type'], 'completed');
+    await server.ended;
+    assert.equal(await readFile(join(server.root, 'late'), 'utf8'), 'late');
+  });
+});
+
+describe('a file with special rights', () => {
+  it('passes its permissions on to what replaces it, but not the rights', async (test) => {
+    const { server, client, local } = await startScene(test);
+    await writeFile(join(server.root, 'tool'), 'old');
+    await chmod(join(server.root, 'tool'), 0o6750);
+    await writeFile(join(local, 'tool'), 'new');
+    await lastValueFrom(client.upload(join(local, 'tool'), ['tool']));
+    assert.equal((await stat(join(server.root, 'tool'))).mode & 0o7777, 0o750);
   });
 });
 

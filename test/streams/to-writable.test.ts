@@ -67,11 +67,11 @@ describe('toWritable', () => {
     const valve = new Valve();
     const source = new Subject<Buffer>();
     const running = source.pipe(toWritable(writable)(valve)).subscribe({ error: unexpected });
-    source.next(Buffer.alloc(10));
-    source.next(Buffer.alloc(5));
-    assert.equal(valve.held, 15);
+    source.next(Buffer.alloc(1000));
+    source.next(Buffer.alloc(500));
+    assert.equal(valve.held, 1500);
     taken.shift()?.();
-    await until(() => valve.held === 5);
+    await until(() => valve.held === 500);
     taken.shift()?.();
     await until(() => valve.held === 0);
     running.unsubscribe();

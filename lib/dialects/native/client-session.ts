@@ -117,6 +117,8 @@ export class ClientSession implements RemoteSession {
   /** The entries of a listing, page by page as they are wanted. */
   async *#entries(path: RemotePath, first: Listing): AsyncGenerator<Entry, void, undefined> {
     for (let page = first; ; page = await this.#nextPage(path, page.cursor)) {
+      if (page.entries.length === 0 && page.cursor !== undefined)
+        throw new ProtocolError('STATE_UNEXPECTED', 'the server sent an empty page of a listing that goes on');
       for (const entry of page.entries) {
         // The server's word for a name is not taken: one that could leave a folder ends the listing.
         checkSegment(entry.name);

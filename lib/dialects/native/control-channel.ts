@@ -29,6 +29,7 @@ export class ControlChannel {
   /** To be told of content that moves; of messages it knows. */
   readonly liveness: Liveness;
   readonly #socket: Socket;
+  #unsent = 0;
 
   constructor(socket: Socket, { maxPayload, maxHeld, ...limits }: ControlChannelOptions) {
     this.#socket = socket;
@@ -54,7 +55,10 @@ export class ControlChannel {
     return this.liveness.quiet$.pipe(
       mergeMap(() => {
         if (this.valve.isOpen) return ping.pipe(ignoreElements());
-        this.liveness.heard();
+        // Not reading because of our own work says nothing about the peer; replies that it does not take do.
+        const unsent = this.#socket.writableLength;
+        if (unsent === 0 || unsent !== this.#unsent) this.liveness.heard();
+        this.#unsent = unsent;
         return EMPTY;
       }),
     );

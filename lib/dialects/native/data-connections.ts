@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
+  BehaviorSubject,
   type MonoTypeOperatorFunction,
   Observable,
   catchError,
   defer,
+  filter,
   finalize,
   merge,
   mergeMap,
@@ -58,6 +60,12 @@ export const awaitOnOwnPort =
 export class SharedPort {
   // Looked up by digest, so that the time of a look-up tells nothing about a token that is nearly right.
   readonly #waiting = new Map<string, (socket: Socket) => void>();
+  readonly #waitingCount$ = new BehaviorSubject(0);
+
+  /** Emits whenever no transfer waits for its peer. */
+  get idle$(): Observable<number> {
+    return this.#waitingCount$.pipe(filter((count) => count === 0));
+  }
 
   /** Waits for the peer of one transfer; `port` is the one that everybody connects to. */
   awaitOn(port: number, deadlineMs: number): AwaitPeer {
@@ -79,7 +87,11 @@ export class SharedPort {
     return new Observable((subscriber) => {
       const key = fingerprint(token);
       this.#waiting.set(key, (socket) => subscriber.next(socket));
-      return () => this.#waiting.delete(key);
+      this.#waitingCount$.next(this.#waiting.size);
+      return () => {
+        this.#waiting.delete(key);
+        this.#waitingCount$.next(this.#waiting.size);
+      };
     });
   }
 }

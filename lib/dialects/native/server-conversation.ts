@@ -24,7 +24,7 @@ import {
   throwError,
   timer,
 } from 'rxjs';
-import { ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
+import { InternalError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { checkPath } from '../../protocol/path.ts';
 import type { Command, Reply, Session } from '../session.ts';
@@ -62,6 +62,7 @@ export class ServerConversation {
   readonly #running = new Map<number, RunningRequest>();
   readonly #runningCount$ = new BehaviorSubject(0);
   readonly #quit$ = new Subject<void>();
+  #isClientGone = false;
 
   constructor(session: Session, options: ServerTransferOptions) {
     this.#session = session;
@@ -79,8 +80,8 @@ export class ServerConversation {
     const { control, limits } = this.#options;
     const payload$ = control.payload$.pipe(
       tap({
-        complete: () => this.#failRunning(connectionLost()),
-        error: (error: unknown) => this.#failRunning(connectionLost(error)),
+        complete: () => this.#loseClient(),
+        error: (error: unknown) => this.#loseClient(error),
       }),
       share(),
     );
@@ -124,6 +125,7 @@ export class ServerConversation {
   #answer(request: Request | Misunderstood): Observable<never> {
     const { control } = this.#options;
     return defer(() => {
+      if (this.#isClientGone) return EMPTY;
       if (this.#running.has(request.id))
         throw new ProtocolError('STATE_UNEXPECTED', `a request with id ${request.id} is running already`);
       // A sign of life is no work, so it keeps no session from being idle.
@@ -205,7 +207,8 @@ export class ServerConversation {
       case 'digest':
         return control.send({ type: 'digest', id, digest: reply.digest });
       case 'completed':
-        return trailer === undefined ? EMPTY : control.send({ type: 'completed', id, ...trailer });
+        if (trailer === undefined) throw new InternalError('a transfer completed without its trailer');
+        return control.send({ type: 'completed', id, ...trailer });
       case 'space':
         return control.send({ type: 'space', id, ...reply.space });
       case 'skipped':
@@ -227,7 +230,10 @@ export class ServerConversation {
     return EMPTY;
   }
 
-  #failRunning(error: SluiceError): void {
+  /** Fails what runs, and what waits behind it is not begun any more: nobody is there to hear of it. */
+  #loseClient(cause?: unknown): void {
+    this.#isClientGone = true;
+    const error = connectionLost(cause);
     for (const running of this.#running.values()) running.fail(error);
   }
 

@@ -8,6 +8,7 @@ import {
   finalize,
   map,
   mergeMap,
+  switchMap,
   takeUntil,
   throwError,
   timeout,
@@ -51,7 +52,8 @@ export class NativeServer implements ServerDialect {
   converse(socket: Socket, host: SessionHost): Observable<never> {
     return takeFrame(socket, this.#limits.helloFrame).pipe(
       helloDeadline(this.#limits.helloMs),
-      unlessStopping(host.stopping$),
+      // A connection that may yet show the token of a running transfer is waited for.
+      unlessStopping(host.stopping$.pipe(switchMap(() => this.#sharedPort.idle$))),
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
       mergeMap((payload) => {
         if (!isToken(payload)) return this.#greet(payload, socket, host);

@@ -117,7 +117,7 @@ describe('the prompt on a terminal', { skip: NO_TERMINAL }, () => {
     const terminal = open();
     await terminal.waitFor(PROMPT);
     server.close();
-    await terminal.waitFor(/connection lost: .*\r\n/);
+    await terminal.waitFor(/connection was lost .*\r\n/);
     await terminal.enter('pwd');
     await terminal.waitFor(/\r\n\/\r\n/);
     await terminal.enter('exit');
