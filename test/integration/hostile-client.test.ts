@@ -277,6 +277,29 @@ describe('a server whose client sends more than it reads', () => {
     assert.equal(most, 8);
   });
 
+  it('begins nothing more for a client that has gone', async (test) => {
+    let begun = 0;
+    let release: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    const folder = await LocalFolderStore.open(await temporaryFolder(test));
+    const store: Store = Object.assign(Object.create(folder) as LocalFolderStore, {
+      space: async () => {
+        begun += 1;
+        await gate;
+        return { free: 1, total: 2 };
+      },
+    });
+    const server = await startServer(test, { store, maxTransfers: 4, limits: { commands: 8 } });
+    const peer = await openSession(test, server);
+    peer.write(Buffer.concat(Array.from({ length: 1000 }, (_, id) => messageFrame({ type: 'space', id: id + 1 }))));
+    await until('eight running requests', () => begun === 8);
+    peer.reset();
+    release();
+    await server.event('session-closed');
+    await assertServes(test, server);
+    assert.equal(begun, 8);
+  });
+
   it('refuses more transfers at a time than a session may have, and nothing else', async (test) => {
     const server = await startServer(test, { maxTransfers: 2 });
     const peer = await openSession(test, server);

@@ -201,6 +201,14 @@ describe('a client whose server lists strange names', () => {
       await assertAlive({ client, control });
     });
 
+  it('ends with a server that sends empty pages of a listing without end', async (test) => {
+    const { client, control } = await startScene(test);
+    const listing = lastValueFrom(client.list([]).pipe(toArray()));
+    const { id } = await control.message();
+    control.send({ type: 'listing', id, entries: [], cursor: 'more' });
+    await assert.rejects(listing, { code: 'STATE_UNEXPECTED' });
+  });
+
   it('reads a second page only with what the server gave for it', async (test) => {
     const { client, control } = await startScene(test);
     const listing = lastValueFrom(client.list(['pub']).pipe(toArray()));

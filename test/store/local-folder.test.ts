@@ -281,6 +281,18 @@ describe('LocalFolderStore', () => {
   });
 
   describe('removeFolder', () => {
+    it('takes a folder for empty that holds only what a killed program left of a transfer', async (test) => {
+      const { store, at } = await world(test);
+      await mkdir(at('left'));
+      await writeFile(at('left', `${PART_PREFIX}0123456789abcdef`), 'half');
+      await writeFile(at('left', 'file'), 'whole');
+      await assert.rejects(store.removeFolder(['left'], { recursive: false }), { code: 'FOLDER_NOT_EMPTY' });
+      assert.equal((await readdir(at('left'))).length, 2);
+      await store.remove(['left', 'file']);
+      await store.removeFolder(['left'], { recursive: false });
+      await assert.rejects(store.stat(['left']), { code: 'NOT_FOUND' });
+    });
+
     it('removes an empty folder', async (test) => {
       const { store, at } = await world(test);
       await store.removeFolder(['pub', 'deep'], { recursive: false });

@@ -42,6 +42,11 @@ export class ControlChannel {
     );
   }
 
+  /** Whether words still reach the peer, as far as this side knows. */
+  get isOpen(): boolean {
+    return this.#socket.writable;
+  }
+
   /** The other end's address. */
   get peer(): string {
     return this.#socket.remoteAddress ?? '';

@@ -4,6 +4,7 @@ import {
   NEVER,
   type Observable,
   Subject,
+  asapScheduler,
   catchError,
   concat,
   concatMap,
@@ -17,6 +18,7 @@ import {
   map,
   merge,
   mergeMap,
+  observeOn,
   share,
   switchMap,
   takeUntil,
@@ -49,6 +51,9 @@ interface Misunderstood {
   readonly id: number;
   readonly error: SluiceError;
 }
+
+// In a turn of its own: a thousand waiting requests that end at once, each inside the one before, would fill the stack.
+const NOTHING_SOON: Observable<never> = EMPTY.pipe(observeOn(asapScheduler));
 
 // What a page's frame needs beside its entries. Every client takes frames up to the protocol's own limit, whatever this
 // server takes.
@@ -125,7 +130,7 @@ export class ServerConversation {
   #answer(request: Request | Misunderstood): Observable<never> {
     const { control } = this.#options;
     return defer(() => {
-      if (this.#isClientGone) return EMPTY;
+      if (this.#isClientGone || !control.isOpen) return NOTHING_SOON;
       if (this.#running.has(request.id))
         throw new ProtocolError('STATE_UNEXPECTED', `a request with id ${request.id} is running already`);
       // A sign of life is no work, so it keeps no session from being idle.
