@@ -88,17 +88,20 @@ describe('a command that fails', () => {
 
   it('ends with 6, or 8 for one of this machine, where a folder is given for a file or the reverse', async (test) => {
     const { run, url, here, there, root } = await start(test);
-    await Promise.all([mkdir(there('pub')), mkdir(join(here, 'folder')), writeFile(there('a'), 'a')]);
+    // A name for each command that changes something: they run side by side, and would find each other's BUSY.
+    await Promise.all(['pub', 'in', 'old'].map((name) => mkdir(there(name))));
+    await Promise.all(['a', 'c'].map((name) => writeFile(there(name), name)));
+    await mkdir(join(here, 'folder'));
     await writeFile(join(here, 'b'), 'b');
     await assertAllFail(run, [
       [['get', url('pub')], 6, 'NOT_A_FILE'],
       [['get', url('a'), 'b/a'], 8, 'NOT_A_FOLDER'],
-      [['put', 'folder', url('c')], 8, 'NOT_A_FILE'],
-      [['put', 'b', url('pub')], 6, 'NOT_A_FILE'],
-      [['rm', url('pub')], 6, 'NOT_A_FILE'],
-      [['rmdir', url('a')], 6, 'NOT_A_FOLDER'],
+      [['put', 'folder', url('d')], 8, 'NOT_A_FILE'],
+      [['put', 'b', url('in')], 6, 'NOT_A_FILE'],
+      [['rm', url('old')], 6, 'NOT_A_FILE'],
+      [['rmdir', url('c')], 6, 'NOT_A_FOLDER'],
     ]);
-    assert.deepEqual((await readdir(root)).sort(), ['a', 'pub']);
+    assert.deepEqual((await readdir(root)).sort(), ['a', 'c', 'in', 'old', 'pub']);
     assert.deepEqual((await readdir(here)).sort(), ['b', 'folder']);
   });
 
