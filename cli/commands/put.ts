@@ -83,7 +83,7 @@ const forEachFile = async (
       const isLast = index === files.length - 1;
       if (isLast || !(error instanceof FileError || error instanceof RemoteError)) throw error;
       reporter.error(error);
-      process.exitCode = exitCodeOf(error);
+      process.exitCode ??= exitCodeOf(error);
     }
   }
 };

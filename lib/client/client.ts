@@ -16,7 +16,7 @@ import type { Command, Reply } from '../dialects/session.ts';
 import { ProtocolError } from '../errors/errors.ts';
 import type { DigestName } from '../operators/digest.ts';
 import { untilAborted } from '../operators/until-aborted.ts';
-import type { Entry, Space } from '../protocol/entry.ts';
+import { type Entry, PERMISSION_BITS, type Space } from '../protocol/entry.ts';
 import { type RemotePath, checkPath } from '../protocol/path.ts';
 import type { OpenFile } from '../store/store.ts';
 import type { Sink, Source } from '../streams/flow.ts';
@@ -31,9 +31,6 @@ import { remoteSink, remoteSource } from './remote-content.ts';
 
 /** A server that does not answer the farewell for so long is left without. */
 const FAREWELL_MS = 5000;
-
-/** Bits of a mode that may come from a peer: permissions, and nothing that lends rights. */
-const PERMISSION_BITS = 0o777;
 
 /**
  * One session with a server. Paths are lists of names (`['pub', 'big.iso']`), `[]` is the root; each is checked with

@@ -1,3 +1,9 @@
+/** All bits that a POSIX mode has beside the kind of file: permissions, set-user-id, set-group-id, sticky. */
+export const MODE_BITS = 0o7777;
+
+/** The bits of a mode that may be passed on, from a peer or a replaced file: permissions, and nothing that lends rights. */
+export const PERMISSION_BITS = 0o777;
+
 export const ENTRY_KINDS = ['file', 'folder', 'link', 'other'] as const;
 
 /** What a name stands for. A `link` is a symbolic link that is not followed; `other` is a device, a pipe or a socket. */

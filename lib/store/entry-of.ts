@@ -1,7 +1,5 @@
 import type { Stats } from 'node:fs';
-import type { Entry, EntryKind } from '../protocol/entry.ts';
-
-const PERMISSION_BITS = 0o7777;
+import { type Entry, type EntryKind, MODE_BITS } from '../protocol/entry.ts';
 
 /** What the file system tells about a name, as a listing shows it. */
 export const entryOf = (name: string, stats: Stats): Entry => ({
@@ -10,7 +8,7 @@ export const entryOf = (name: string, stats: Stats): Entry => ({
   size: stats.isFile() ? stats.size : 0,
   // Node sets times with a fraction of a microsecond lost, so rounding down would be off by one every other time.
   modified: Math.round(stats.mtimeMs),
-  mode: stats.mode & PERMISSION_BITS,
+  mode: stats.mode & MODE_BITS,
 });
 
 const kindOf = (stats: Stats): EntryKind => {

@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { type Stats, constants } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, statfs, unlink } from 'node:fs/promises';
 import { FileError } from '../errors/errors.ts';
 import { fileError, systemCode } from '../errors/from-system.ts';
-import type { Entry } from '../protocol/entry.ts';
+import { type Entry, PERMISSION_BITS } from '../protocol/entry.ts';
 import { PART_PREFIX } from '../protocol/path.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
 import { entryOf } from './entry-of.ts';
 import type { Place } from './path-gate.ts';
 import type { CommitOptions, Part, PartOptions } from './store.ts';
-
-// What a replaced file passes on: permissions, but never set-user-id and the like.
-const PERMISSION_BITS = 0o777;
 
 const CREATE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
@@ -29,24 +26,24 @@ export class LocalPart implements Part {
   readonly #replacedMode: number | undefined;
   #ended = false;
 
-  private constructor(place: Place, shownPath: string, location: string, handle: FileHandle, replaced?: Stats) {
+  private constructor(place: Place, shownPath: string, location: string, handle: FileHandle, replacedMode?: number) {
     this.#place = place;
     this.#shownPath = shownPath;
     this.#location = location;
     this.#handle = handle;
-    this.#replacedMode = replaced === undefined ? undefined : replaced.mode & PERMISSION_BITS;
+    this.#replacedMode = replacedMode;
     this.content = writeFile(handle, shownPath);
   }
 
   /** Makes the hidden file. The place is the part's from here on, also when this fails. */
   static async begin(place: Place, shownPath: string, { size }: PartOptions): Promise<LocalPart> {
     try {
-      const replaced = await replacedFile(place, shownPath);
+      const replacedMode = await modeOfReplaced(place, shownPath);
       if (size !== undefined) await assertRoom(place, shownPath, size);
       const location = `${place.folder.location}/${PART_PREFIX}${randomBytes(8).toString('hex')}`;
       // Nobody may read in the part what they could not read in the file that it replaces.
-      const handle = await open(location, CREATE_NEW, replaced && replaced.mode & PERMISSION_BITS);
-      return new LocalPart(place, shownPath, location, handle, replaced);
+      const handle = await open(location, CREATE_NEW, replacedMode);
+      return new LocalPart(place, shownPath, location, handle, replacedMode);
     } catch (error) {
       await place.folder.handle.close();
       throw error;
@@ -94,8 +91,11 @@ export class LocalPart implements Part {
   }
 }
 
-/** The file that the part will replace, or nothing. A folder or link in its place is refused before a byte is written. */
-const replacedFile = async ({ location }: Place, shownPath: string): Promise<Stats | undefined> => {
+/**
+ * The permissions of the file that the part will replace, or nothing. A folder or link in its place is refused before a
+ * byte is written.
+ */
+const modeOfReplaced = async ({ location }: Place, shownPath: string): Promise<number | undefined> => {
   const stats = await lstat(location).catch(ignoreMissing);
   if (stats?.isSymbolicLink())
     throw new FileError('PATH_OUTSIDE_ROOT', `${shownPath}: is a symbolic link, which is never written through`);
@@ -103,7 +103,7 @@ const replacedFile = async ({ location }: Place, shownPath: string): Promise<Sta
     throw new FileError('NOT_A_FILE', `${shownPath}: is a folder, a file cannot take its place`);
   if (stats !== undefined && !stats.isFile())
     throw new FileError('NOT_A_FILE', `${shownPath}: is a device, not a file`);
-  return stats;
+  return stats === undefined ? undefined : stats.mode & PERMISSION_BITS;
 };
 
 const assertRoom = async ({ folder }: Place, shownPath: string, size: number): Promise<void> => {

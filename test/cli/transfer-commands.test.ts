@@ -205,9 +205,10 @@ describe('sluice put', () => {
   it('tries every file, and ends with the code of the first one that failed', async (test) => {
     const { run, url, there, here } = await start(test);
     await writeFile(join(here, 'last'), 'last');
-    const { code, stderr } = await run(['put', 'missing', 'last', url('')]);
+    await mkdir(join(here, 'folder'));
+    const { code, stderr } = await run(['put', 'missing', 'folder', 'last', url('')]);
     assert.equal(code, 5);
-    assert.match(stderr, /^sluice: missing: .+ \[NOT_FOUND\]\n$/);
+    assert.match(stderr, /^sluice: missing: .+ \[NOT_FOUND\]\nsluice: folder: .+ \[NOT_A_FILE\]\n$/);
     assert.deepEqual(await readdir(there()), ['last']);
   });
 

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { type ErrorCode, isErrorCode } from '../../errors/codes.ts';
 import { type SluiceError, ProtocolError, RemoteError } from '../../errors/errors.ts';
 import { DIGEST_NAMES } from '../../operators/digest.ts';
-import { ENTRY_KINDS } from '../../protocol/entry.ts';
+import { ENTRY_KINDS, MODE_BITS, PERMISSION_BITS } from '../../protocol/entry.ts';
 import { MAX_SEGMENTS, MAX_SEGMENT_BYTES } from '../../protocol/path.ts';
 import { TOKEN_LENGTH } from '../../protocol/token.ts';
 import { OVERWRITE_POLICIES } from '../../transfer/overwrite.ts';
@@ -14,9 +14,9 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 // Milliseconds that a calendar has: 275 760 years to either side of 1970.
 const MAX_TIME = 8.64e15;
 const time = v.pipe(v.number(), v.integer(), v.minValue(-MAX_TIME), v.maxValue(MAX_TIME));
-const mode = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o7777));
+const mode = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MODE_BITS));
 // What a peer may set: nothing that lends the rights of a file's owner to others.
-const permissions = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o777));
+const permissions = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(PERMISSION_BITS));
 const text = v.pipe(v.string(), v.maxLength(1024));
 const cursor = v.pipe(v.string(), v.maxLength(64));
 const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
