@@ -38,7 +38,7 @@ export const serveCommand = defineCommand<ServeArguments>({
         'data-ports': {
           type: 'string',
           default: 'ephemeral',
-          describe: 'ephemeral, FROM-TO, or same (the port itself)',
+          describe: 'ephemeral, FROM-TO, one PORT for all transfers, or same (the port itself)',
         },
         'max-sessions': { type: 'number', default: 10_000, describe: 'sessions at a time' },
         'max-sessions-per-address': { type: 'number', default: 1_000, describe: 'sessions at a time from one address' },

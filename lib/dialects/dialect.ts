@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Observable } from 'rxjs';
 import type { SluiceError } from '../errors/errors.ts';
+import type { DataPorts } from './data-ports.ts';
+import type { NativeLimits } from './native/limits.ts';
 import type { Session } from './session.ts';
 
 /** What the server lends to a dialect for one accepted connection. */
@@ -11,8 +13,30 @@ export interface SessionHost {
   readonly stopping$: Observable<unknown>;
 }
 
+/** What a server tells a dialect about itself. */
+export interface ServerContext {
+  /** Address to listen on for data connections. */
+  readonly host: string;
+  readonly dataPorts: DataPorts;
+  /** Transfers that one session may run at once. */
+  readonly transfers: number;
+  /** Name and version of the server program. */
+  readonly agent: string;
+  /** How much may come and how long to wait for it, as far as the dialect knows such a thing. */
+  readonly limits: NativeLimits;
+}
+
+/**
+ * Opens a dialect for one server, on subscription. Emits once how connections to a listening port are spoken with,
+ * given its number; however many ports speak the dialect, they have what it holds open in common. That is closed when
+ * this is unsubscribed. Errors with `LISTEN_FAILED` where a data port cannot be opened.
+ */
+export type OpenServerDialect = (context: ServerContext) => Observable<(port: number) => ServerDialect>;
+
 /** How a server speaks: bytes become commands of a session, replies become bytes. */
 export interface ServerDialect {
+  /** Whether data connections come to the same port, which then has to stay open while transfers run. */
+  readonly takesData: boolean;
   /**
    * Runs one accepted connection until the peer has left or broken the rules, and closes it. Never emits; completes at
    * an orderly end and errors with what ended it otherwise.

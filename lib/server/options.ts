@@ -1,5 +1,5 @@
+import { type DataPorts, isOnePort } from '../dialects/data-ports.ts';
 import { DEFAULT_LIMITS, type NativeLimits } from '../dialects/native/limits.ts';
-import type { DataPorts } from '../dialects/native/data-connections.ts';
 import { checkMilliseconds } from '../errors/check-milliseconds.ts';
 import { OptionError } from '../errors/errors.ts';
 import { isLoopback } from '../net/address.ts';
@@ -19,7 +19,10 @@ export interface ServeOptions {
   readonly anonymous?: boolean;
   /** Refuses every change with `READ_ONLY`. @default false */
   readonly readOnly?: boolean;
-  /** Ports for data connections: any free one, one of a range, or `port` itself. @default 'ephemeral' */
+  /**
+   * Ports for data connections: any free one, one of a range, or `port` itself. A range of a single port is opened with
+   * the server and shared by all transfers. @default 'ephemeral'
+   */
   readonly dataPorts?: DataPorts;
   /** Control connections at a time. @default 10 000 */
   readonly maxSessions?: number;
@@ -63,6 +66,8 @@ export const checkServeOptions = (options: ServeOptions): CheckedServeOptions =>
   if (typeof dataPorts === 'object') {
     assertPort('dataPorts.from', dataPorts.from, 1);
     assertPort('dataPorts.to', dataPorts.to, dataPorts.from);
+    if (isOnePort(dataPorts) && dataPorts.from === port)
+      throw new OptionError(`dataPorts cannot be port ${port}, which is for control connections: say "same" for that`);
   }
   if (!isLoopback(host) && !anonymous)
     throw new OptionError(

@@ -11,6 +11,7 @@ import {
   endWith,
   filter,
   finalize,
+  map,
   merge,
   mergeMap,
   of,
@@ -22,7 +23,7 @@ import {
   timer,
 } from 'rxjs';
 import type { ServerDialect, SessionHost } from '../dialects/dialect.ts';
-import { NativeServer } from '../dialects/native/server.ts';
+import { nativeServer } from '../dialects/native/server.ts';
 import type { Session } from '../dialects/session.ts';
 import { ConnectionError, type SluiceError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
@@ -54,9 +55,9 @@ export const serve = (options: ServeOptions): Observable<ServerEvent> =>
     return { checked, store: await storeOf(checked) };
   }).pipe(
     mergeMap(({ checked, store }) =>
-      listen(checked).pipe(
-        // The listener lasts as long as its subscription, so the end of the server has to end that too.
-        switchMap((listener) => new RunningServer(checked, store, listener).run().pipe(endWith(STOPPED))),
+      openPort(checked).pipe(
+        // The port lasts as long as its subscription, so the end of the server has to end that too.
+        switchMap((port) => new RunningServer(checked, store, port).run().pipe(endWith(STOPPED))),
         takeWhile((event) => event.type !== 'stopped'),
       ),
     ),
@@ -67,6 +68,19 @@ export const serve = (options: ServeOptions): Observable<ServerEvent> =>
 const NEWCOMERS = 256;
 
 const STOPPED = { type: 'stopped' } as const;
+
+interface OpenPort {
+  readonly listener: Listener;
+  readonly dialect: ServerDialect;
+}
+
+/** The port for control connections, and what is spoken there. */
+const openPort = (options: CheckedServeOptions): Observable<OpenPort> => {
+  const { host, dataPorts, maxTransfers: transfers, limits } = options;
+  return nativeServer({ host, dataPorts, transfers, agent: AGENT, limits }).pipe(
+    switchMap((speakOn) => listen(options).pipe(map((listener) => ({ listener, dialect: speakOn(listener.port) })))),
+  );
+};
 
 class RunningServer {
   readonly #options: CheckedServeOptions;
@@ -82,21 +96,14 @@ class RunningServer {
   #isStopping = false;
   #sessions = 0;
 
-  constructor(options: CheckedServeOptions, store: Store, listener: Listener) {
-    const { host, dataPorts, maxTransfers, maxSessions, maxSessionsPerAddress, limits } = options;
+  constructor(options: CheckedServeOptions, store: Store, { listener, dialect }: OpenPort) {
+    const { maxSessions, maxSessionsPerAddress } = options;
     this.#options = options;
     this.#store = store;
     this.#listener = listener;
+    this.#dialect = dialect;
     this.#door = new Admission({ total: maxSessions + NEWCOMERS, perAddress: maxSessionsPerAddress + NEWCOMERS });
     this.#places = new Admission({ total: maxSessions, perAddress: maxSessionsPerAddress });
-    this.#dialect = new NativeServer({
-      host,
-      port: listener.port,
-      dataPorts,
-      transfers: maxTransfers,
-      agent: AGENT,
-      limits,
-    });
   }
 
   /** Everything that happens until the server has stopped. */
@@ -118,12 +125,12 @@ class RunningServer {
   }
 
   #stopped(): Observable<unknown> {
-    const { stop, graceMs, dataPorts } = this.#options;
+    const { stop, graceMs } = this.#options;
     return whenAborted(stop).pipe(
       tap(() => {
         this.#isStopping = true;
         // A port that data connections come to as well has to stay open for the transfers that still run.
-        if (dataPorts !== 'same') this.#listener.stopAccepting();
+        if (!this.#dialect.takesData) this.#listener.stopAccepting();
         this.#event$.next({ type: 'stopping' });
         this.#stopping$.next();
       }),

@@ -12,10 +12,11 @@ describe('parseDataPorts', () => {
     ['5000-5100', { from: 5000, to: 5100 }],
     ['1-65535', { from: 1, to: 65_535 }],
     ['4000-4000', { from: 4000, to: 4000 }],
+    ['4000', { from: 4000, to: 4000 }],
   ] as const)
     it(`reads ${text}`, () => assert.deepEqual(parseDataPorts(text), value));
 
-  for (const text of ['', 'Same', '5000', '5000-', '-5000', '5100-5000', '0-10', '1-65536', '1-2-3', 'a-b', '1 - 2'])
+  for (const text of ['', 'Same', '0', '5000-', '-5000', '5100-5000', '0-10', '1-65536', '1-2-3', 'a-b', '1 - 2'])
     it(`refuses ${JSON.stringify(text)}`, () =>
       assert.throws(() => parseDataPorts(text), { name: 'OptionError', code: 'OPTION_INVALID' }));
 });

@@ -1,41 +1,28 @@
 import assert from 'node:assert/strict';
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { lastValueFrom } from 'rxjs';
 import { type ConnectClientOptions, type ServeOptions, serve } from '../../lib/index.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { freePorts, isFree } from '../helpers/free-ports.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import {
   type RawPeer,
+  connectRaw,
   connectRawData,
   contentFrames,
   isRefused,
   offerOf,
   openSession,
   sha256,
+  until,
 } from '../helpers/raw-peer.ts';
 import { TOKEN, openRawPort } from '../helpers/raw-server.ts';
 import { startClient, startServer } from '../helpers/server.ts';
 
 checkLeaks();
-
-/** The first of some ports in a row that are free, below those that systems give out for other connections. */
-const freePorts = async (count: number): Promise<number> => {
-  for (;;) {
-    const from = randomInt(20_000, 32_000);
-    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(from + index)));
-    if (free.every(Boolean)) return from;
-  }
-};
-
-const isFree = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const server = createServer().once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 
 const MODES: readonly {
   name: string;
@@ -48,6 +35,13 @@ const MODES: readonly {
     serve: async () => {
       const from = await freePorts(4);
       return { dataPorts: { from, to: from + 3 } };
+    },
+  },
+  {
+    name: 'one port for all',
+    serve: async () => {
+      const port = await freePorts(1);
+      return { dataPorts: { from: port, to: port } };
     },
   },
   { name: 'the port of the control connection', serve: () => Promise.resolve({ dataPorts: 'same' }) },
@@ -110,17 +104,18 @@ describe('a range of data ports', () => {
   });
 
   it('is exhausted with LISTEN_FAILED, and a freed port serves again', async (test) => {
-    const from = await freePorts(1);
-    const server = await startServer(test, { dataPorts: { from, to: from } });
+    const from = await freePorts(2);
+    const server = await startServer(test, { dataPorts: { from, to: from + 1 } });
     const session = await openSession(test, server);
     const offer = offerOf(await session.ask({ type: 'put', id: 1, path: ['1'] }));
-    const refusal = await session.ask({ type: 'put', id: 2, path: ['2'] });
-    assert.deepEqual([refusal['type'], refusal['id'], refusal['code']], ['error', 2, 'LISTEN_FAILED']);
-    assert.match(String(refusal['message']), new RegExp(`${from}`));
+    offerOf(await session.ask({ type: 'put', id: 2, path: ['2'] }));
+    const refusal = await session.ask({ type: 'put', id: 3, path: ['3'] });
+    assert.deepEqual([refusal['type'], refusal['id'], refusal['code']], ['error', 3, 'LISTEN_FAILED']);
+    assert.match(String(refusal['message']), new RegExp(`${from} to ${from + 1}`));
     const data = await connectRawData(test, offer);
     data.write(contentFrames('one'));
     assert.equal((await session.message())['type'], 'completed');
-    offerOf(await session.ask({ type: 'put', id: 3, path: ['3'] }));
+    assert.equal(offerOf(await session.ask({ type: 'put', id: 4, path: ['4'] })).port, from);
   });
 
   it('is refused as an option when it is none', async () => {
@@ -137,6 +132,96 @@ describe('a range of data ports', () => {
     for (let id = 1; id <= count; id += 1)
       ports.push(offerOf(await session.ask({ type: 'put', id, path: [String(id)] })).port);
     return ports;
+  };
+});
+
+describe('one data port for all transfers', () => {
+  it('is open from the start, and closed when the server ends', async (test) => {
+    const { server, port } = await startWithOnePort(test);
+    const other = { root: server.root, port: 0, dataPorts: { from: port, to: port } };
+    await assert.rejects(lastValueFrom(serve(other)), { code: 'LISTEN_FAILED' });
+    server.close();
+    await until('the port to be closed', () => isFree(port));
+  });
+
+  it('that is taken lets no server start, and its control port is free again', async (test) => {
+    const taken = await openRawPort(test);
+    const root = await temporaryFolder(test);
+    const port = await freePorts(1);
+    const starting = lastValueFrom(serve({ root, port, dataPorts: { from: taken.port, to: taken.port } }));
+    await assert.rejects(starting, { code: 'LISTEN_FAILED' });
+    assert.ok(await isFree(port));
+  });
+
+  it('brings each connection of any session to the transfer of its token', async (test) => {
+    const { server, port } = await startWithOnePort(test);
+    const [one, other] = [await openSession(test, server), await openSession(test, server)];
+    const first = offerOf(await one.ask({ type: 'put', id: 1, path: ['1'] }));
+    const second = offerOf(await one.ask({ type: 'put', id: 2, path: ['2'] }));
+    const third = offerOf(await other.ask({ type: 'put', id: 1, path: ['3'] }));
+    assert.deepEqual([first.port, second.port, third.port], [port, port, port]);
+    // All three are connected before the first of them sends anything.
+    const peers = [];
+    for (const offer of [third, first, second]) peers.push(await connectRawData(test, offer));
+    for (const [index, peer] of peers.entries()) peer.write(contentFrames(['three', 'one', 'two'][index] ?? ''));
+    await other.message();
+    await one.message();
+    await one.message();
+    for (const [name, text] of Object.entries({ 1: 'one', 2: 'two', 3: 'three' }))
+      assert.equal(await readFile(join(server.root, name), 'utf8'), text);
+  });
+
+  it('sends a file to whoever shows its token, though nobody else’s transfer has begun', async (test) => {
+    const { server } = await startWithOnePort(test);
+    await writeFile(join(server.root, 'a.txt'), 'abc');
+    const session = await openSession(test, server);
+    offerOf(await session.ask({ type: 'put', id: 1, path: ['never'] }));
+    const data = await connectRawData(test, offerOf(await session.ask({ type: 'get', id: 2, path: ['a.txt'] })));
+    assert.equal((await data.content()).content.toString(), 'abc');
+  });
+
+  it('still takes the connection of a transfer that was accepted before the server stopped', async (test) => {
+    const stop = new AbortController();
+    const { server, port } = await startWithOnePort(test, { stop: stop.signal });
+    const session = await openSession(test, server);
+    const offer = offerOf(await session.ask({ type: 'put', id: 1, path: ['late'] }));
+    stop.abort();
+    await server.event('stopping');
+    assert.ok(await isFree(server.port));
+    (await connectRawData(test, offer)).write(contentFrames('late'));
+    assert.equal((await session.message())['type'], 'bye');
+    assert.equal((await session.message())['type'], 'completed');
+    await server.ended;
+    assert.equal(await readFile(join(server.root, 'late'), 'utf8'), 'late');
+    assert.ok(await isFree(port));
+  });
+
+  it('drops silent strangers after the deadline', async (test) => {
+    const { port } = await startWithOnePort(test, { limits: { dataMs: 50 } });
+    assert.equal((await (await connectRaw(test, port)).rest()).length, 0);
+  });
+
+  it('holds few silent strangers, takes the rightful peer beside them, and drops all with the server', async (test) => {
+    const { server, port } = await startWithOnePort(test);
+    const session = await openSession(test, server);
+    const offer = offerOf(await session.ask({ type: 'put', id: 1, path: ['a.txt'] }));
+    let dropped = 0;
+    for (let index = 0; index < 100; index += 1) void (await connectRaw(test, port)).rest().then(() => (dropped += 1));
+    await until('the strangers over the bound to be dropped', () => dropped === 36);
+    (await connectRawData(test, offer)).write(contentFrames('mine'));
+    assert.equal((await session.message())['type'], 'completed');
+    server.close();
+    await until('all strangers to be dropped', () => dropped === 100);
+  });
+
+  it('is not the port of the control connections', async () => {
+    const serving = lastValueFrom(serve({ root: '.', port: 4000, dataPorts: { from: 4000, to: 4000 } }));
+    await assert.rejects(serving, { code: 'OPTION_INVALID' });
+  });
+
+  const startWithOnePort = async (test: TestContext, options: Partial<ServeOptions> = {}) => {
+    const port = await freePorts(1);
+    return { server: await startServer(test, { ...options, dataPorts: { from: port, to: port } }), port };
   };
 });
 

@@ -4,8 +4,9 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LocalFolderStore, type Store } from '../../lib/index.ts';
+import { LocalFolderStore, type ServeOptions, type Store } from '../../lib/index.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { freePorts } from '../helpers/free-ports.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import {
   type RawPeer,
@@ -324,6 +325,18 @@ describe('a server whose client sends more than it reads', () => {
   });
 });
 
+const DATA_PORTS: readonly { name: string; dataPorts: () => Promise<ServeOptions['dataPorts'] & {}> }[] = [
+  { name: 'ephemeral', dataPorts: () => Promise.resolve('ephemeral') },
+  {
+    name: 'one port',
+    dataPorts: async () => {
+      const port = await freePorts(1);
+      return { from: port, to: port };
+    },
+  },
+  { name: 'same', dataPorts: () => Promise.resolve('same') },
+];
+
 describe('a server with strangers at its data port', () => {
   const KNOCKS = [
     { name: 'a wrong token', bytes: rawFrame('00'.repeat(32)) },
@@ -332,10 +345,10 @@ describe('a server with strangers at its data port', () => {
     { name: 'a frame that is too long', bytes: '0000004097' },
     { name: 'garbage', bytes: 'SSH-2.0-OpenSSH\r\n' },
   ];
-  for (const dataPorts of ['ephemeral', 'same'] as const)
+  for (const mode of DATA_PORTS)
     for (const { name, bytes } of KNOCKS)
-      it(`turns away ${name} and still takes the rightful peer (${dataPorts})`, async (test) => {
-        const server = await startServer(test, { dataPorts });
+      it(`turns away ${name} and still takes the rightful peer (${mode.name})`, async (test) => {
+        const server = await startServer(test, { dataPorts: await mode.dataPorts() });
         const peer = await openSession(test, server);
         const offer = offerOf(await peer.ask({ type: 'put', id: 1, path: ['a.txt'] }));
         const stranger = await connectRaw(test, offer.port);
@@ -348,9 +361,9 @@ describe('a server with strangers at its data port', () => {
         await assertServes(test, server);
       });
 
-  for (const dataPorts of ['ephemeral', 'same'] as const) {
-    it(`takes a token once (${dataPorts})`, async (test) => {
-      const server = await startServer(test, { dataPorts });
+  for (const mode of DATA_PORTS) {
+    it(`takes a token once (${mode.name})`, async (test) => {
+      const server = await startServer(test, { dataPorts: await mode.dataPorts() });
       const peer = await openSession(test, server);
       const offer = offerOf(await peer.ask({ type: 'put', id: 1, path: ['a.txt'] }));
       const data = await connectRawData(test, offer);
@@ -363,8 +376,8 @@ describe('a server with strangers at its data port', () => {
       assert.equal(await readFile(join(server.root, 'a.txt'), 'utf8'), 'first half, second half');
     });
 
-    it(`takes no token that comes late (${dataPorts})`, async (test) => {
-      const server = await startServer(test, { dataPorts, limits: { dataMs: 50 } });
+    it(`takes no token that comes late (${mode.name})`, async (test) => {
+      const server = await startServer(test, { dataPorts: await mode.dataPorts(), limits: { dataMs: 50 } });
       const peer = await openSession(test, server);
       const offer = offerOf(await peer.ask({ type: 'put', id: 1, path: ['a.txt'] }));
       await peer.error('DATA_TIMEOUT', 1);
@@ -373,8 +386,8 @@ describe('a server with strangers at its data port', () => {
       await assertServes(test, server);
     });
 
-    it(`takes no token of a transfer that was aborted (${dataPorts})`, async (test) => {
-      const server = await startServer(test, { dataPorts });
+    it(`takes no token of a transfer that was aborted (${mode.name})`, async (test) => {
+      const server = await startServer(test, { dataPorts: await mode.dataPorts() });
       const peer = await openSession(test, server);
       const offer = offerOf(await peer.ask({ type: 'put', id: 1, path: ['a.txt'] }));
       peer.send({ type: 'abort', id: 1 });

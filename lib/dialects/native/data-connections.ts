@@ -4,10 +4,10 @@ import {
   BehaviorSubject,
   type MonoTypeOperatorFunction,
   Observable,
-  catchError,
   defer,
   filter,
   finalize,
+  ignoreElements,
   merge,
   mergeMap,
   of,
@@ -16,12 +16,13 @@ import {
   throwError,
   timeout,
 } from 'rxjs';
-import { ConnectionError, LimitError, TimeoutError } from '../../errors/errors.ts';
+import { TimeoutError } from '../../errors/errors.ts';
 import { connect } from '../../net/connect.ts';
-import { type Listener, listen } from '../../net/listen.ts';
+import { listen } from '../../net/listen.ts';
 import { takeFrame } from '../../net/take-frame.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
 import { TOKEN_LENGTH, newToken, sameToken } from '../../protocol/token.ts';
+import { type DataPorts, listenForData } from '../data-ports.ts';
 
 /** Where the other side shall connect to, and the secret that proves it is the other side. */
 export interface DataOffer {
@@ -36,9 +37,6 @@ export interface DataOffer {
  */
 export type AwaitPeer = (announce: (offer: DataOffer) => Observable<never>) => Observable<Socket>;
 
-/** Which ports a side listens on for data: any free one, one of a range, or the port of its control connections. */
-export type DataPorts = 'ephemeral' | 'same' | { readonly from: number; readonly to: number };
-
 /** Connections on one port that may be without a token at a time; beyond it the one that waits longest is dropped. */
 const MAX_STRANGERS = 64;
 
@@ -47,16 +45,33 @@ export const awaitOnOwnPort =
   (host: string, ports: Exclude<DataPorts, 'same'>, deadlineMs: number): AwaitPeer =>
   (announce) => {
     const token = newToken();
-    return listenOn(host, ports).pipe(
+    const isPeer = (shown: string) => sameToken(shown, token);
+    return listenForData(host, ports).pipe(
       switchMap((listener) =>
-        merge(announce({ port: listener.port, token }), listener.socket$.pipe(admitPeer(token, deadlineMs))),
+        merge(announce({ port: listener.port, token }), listener.socket$.pipe(admitPeers(isPeer, deadlineMs))),
       ),
       take(1),
       withDeadline(deadlineMs),
     );
   };
 
-/** The waiting transfers of a port that control and data connections share. */
+/**
+ * One port for the data connections of all transfers, open as long as it is subscribed. Emits once how a transfer waits
+ * for its peer there. Errors with `LISTEN_FAILED`. Connections that were handed to their transfers outlive the port.
+ */
+export const awaitOnOnePort = (host: string, port: number, deadlineMs: number): Observable<AwaitPeer> =>
+  listen({ host, port }).pipe(
+    switchMap((listener) => {
+      const transfers = new SharedPort();
+      const deliver = (token: string, socket: Socket) => transfers.deliver(token, socket);
+      return merge(
+        listener.socket$.pipe(admitPeers(deliver, deadlineMs), ignoreElements()),
+        of(transfers.awaitOn(port, deadlineMs)),
+      );
+    }),
+  );
+
+/** The waiting transfers of a port that is not theirs alone. */
 export class SharedPort {
   // Looked up by digest, so that the time of a look-up tells nothing about a token that is nearly right.
   readonly #waiting = new Map<string, (socket: Socket) => void>();
@@ -109,8 +124,8 @@ export const connectData = (host: string, { port, token }: DataOffer, deadlineMs
 export const isToken = (payload: Buffer): boolean =>
   payload.length === TOKEN_LENGTH && /^[0-9a-f]+$/.test(payload.toString('latin1'));
 
-/** Lets the one with the right token through, whoever else knocks meanwhile. */
-const admitPeer = (token: string, deadlineMs: number): MonoTypeOperatorFunction<Socket> => {
+/** Lets connections through whose token is claimed, whoever else knocks meanwhile. */
+const admitPeers = (claim: Claim, deadlineMs: number): MonoTypeOperatorFunction<Socket> => {
   const strangers = new Set<Socket>();
   return mergeMap((socket) => {
     const [oldest] = strangers;
@@ -120,19 +135,22 @@ const admitPeer = (token: string, deadlineMs: number): MonoTypeOperatorFunction<
       oldest.destroy();
     }
     strangers.add(socket);
-    return identify(socket, token, deadlineMs).pipe(finalize(() => strangers.delete(socket)));
+    return identify(socket, claim, deadlineMs).pipe(finalize(() => strangers.delete(socket)));
   });
 };
 
-/** Emits the socket if it shows the right token; closes it quietly if it does not. */
-const identify = (socket: Socket, token: string, deadlineMs: number): Observable<Socket> =>
+/** Whether somebody waits for the bearer of a token; who says yes has the socket from then on. */
+type Claim = (token: string, socket: Socket) => boolean;
+
+/** Emits the socket if its token is claimed; closes it quietly if it is not. */
+const identify = (socket: Socket, claim: Claim, deadlineMs: number): Observable<Socket> =>
   new Observable<Socket>((subscriber) => {
     let known = false;
     const first = takeFrame(socket, TOKEN_LENGTH)
       .pipe(timeout({ first: deadlineMs }))
       .subscribe({
         next: (payload) => {
-          known = sameToken(payload.toString('latin1'), token);
+          known = claim(payload.toString('latin1'), socket);
           if (known) subscriber.next(socket);
         },
         error: () => subscriber.complete(),
@@ -143,19 +161,6 @@ const identify = (socket: Socket, token: string, deadlineMs: number): Observable
       if (!known) socket.destroy();
     };
   });
-
-const listenOn = (host: string, ports: Exclude<DataPorts, 'same'>): Observable<Listener> =>
-  ports === 'ephemeral' ? listen({ host, port: 0 }) : listenInRange(host, ports.from, ports.to, ports.from);
-
-/** The first port of a range that is free, from `port` on. */
-const listenInRange = (host: string, from: number, to: number, port: number): Observable<Listener> =>
-  port > to
-    ? throwError(() => new LimitError('LISTEN_FAILED', `every data port from ${from} to ${to} is in use`))
-    : listen({ host, port }).pipe(
-        catchError((error: unknown) =>
-          error instanceof ConnectionError ? listenInRange(host, from, to, port + 1) : throwError(() => error),
-        ),
-      );
 
 const withDeadline = (deadlineMs: number): MonoTypeOperatorFunction<Socket> =>
   timeout({

@@ -8,6 +8,7 @@ import {
   finalize,
   map,
   mergeMap,
+  of,
   switchMap,
   takeUntil,
   throwError,
@@ -17,36 +18,52 @@ import { ConnectionError, ProtocolError, type SluiceError, TimeoutError } from '
 import { sluiceError } from '../../errors/from-system.ts';
 import { takeFrame } from '../../net/take-frame.ts';
 import { type DigestName, availableDigests } from '../../operators/digest.ts';
-import type { ServerDialect, SessionHost } from '../dialect.ts';
+import { type DataPorts, isOnePort } from '../data-ports.ts';
+import type { OpenServerDialect, ServerDialect, SessionHost } from '../dialect.ts';
 import { ControlChannel } from './control-channel.ts';
-import { type AwaitPeer, type DataPorts, SharedPort, awaitOnOwnPort, isToken } from './data-connections.ts';
-import { DEFAULT_LIMITS, type NativeLimits } from './limits.ts';
+import { type AwaitPeer, SharedPort, awaitOnOnePort, awaitOnOwnPort, isToken } from './data-connections.ts';
+import type { NativeLimits } from './limits.ts';
 import { type Hello, PROTOCOL_VERSION, decodeHello, errorMessage } from './messages.ts';
 import { ServerConversation } from './server-conversation.ts';
 
-export interface NativeServerOptions {
-  /** Address to listen on for data connections. */
-  readonly host: string;
+/** The native protocol (docs/protocol.md), server side. A data port for all transfers serves all ports that speak it. */
+export const nativeServer: OpenServerDialect = ({ host, dataPorts, transfers, agent, limits }) =>
+  awaitPeersOn(host, dataPorts, limits.dataMs).pipe(
+    map((awaitPeer) => (port) => new NativeServer({ port, awaitPeer, transfers, agent, limits })),
+  );
+
+/** How transfers wait for their peers; undefined where these come to the port of the control connections. */
+const awaitPeersOn = (host: string, ports: DataPorts, dataMs: number): Observable<AwaitPeer | undefined> => {
+  if (ports === 'same') return of(undefined);
+  return isOnePort(ports) ? awaitOnOnePort(host, ports.from, dataMs) : of(awaitOnOwnPort(host, ports, dataMs));
+};
+
+interface NativeServerOptions {
   /** Port of the control connections. */
   readonly port: number;
-  /** @default 'ephemeral' */
-  readonly dataPorts?: DataPorts | undefined;
+  /** How a transfer waits for its peer; undefined where data connections come to `port`. */
+  readonly awaitPeer: AwaitPeer | undefined;
   /** Transfers that a session may run at once, as told to the client. */
   readonly transfers: number;
   /** Name and version of the server program, as told to the client. */
   readonly agent: string;
-  readonly limits?: Partial<NativeLimits> | undefined;
+  readonly limits: NativeLimits;
 }
 
-/** The native protocol (docs/protocol.md), server side. One instance serves one listening port. */
-export class NativeServer implements ServerDialect {
+/** One listening port that speaks the native protocol. */
+class NativeServer implements ServerDialect {
+  readonly takesData: boolean;
   readonly #options: NativeServerOptions;
   readonly #limits: NativeLimits;
   readonly #sharedPort = new SharedPort();
+  readonly #awaitPeer: AwaitPeer;
 
   constructor(options: NativeServerOptions) {
+    const { port, awaitPeer, limits } = options;
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = limits;
+    this.takesData = awaitPeer === undefined;
+    this.#awaitPeer = awaitPeer ?? this.#sharedPort.awaitOn(port, limits.dataMs);
   }
 
   converse(socket: Socket, host: SessionHost): Observable<never> {
@@ -75,7 +92,7 @@ export class NativeServer implements ServerDialect {
       assertVersion(hello);
       const digestName = chooseDigest(hello);
       return host.withSession((session) => {
-        const options = { control, awaitPeer: this.#awaitPeer(), digestName, limits: this.#limits };
+        const options = { control, awaitPeer: this.#awaitPeer, digestName, limits: this.#limits };
         const conversation = new ServerConversation(session, options);
         return concat(control.send(this.#welcome(digestName)), conversation.run(host.stopping$));
       });
@@ -95,12 +112,6 @@ export class NativeServer implements ServerDialect {
       login: 'none',
       limits: { controlFrame, dataFrame, commands, page, transfers: this.#options.transfers },
     } as const;
-  }
-
-  #awaitPeer(): AwaitPeer {
-    const { host, port, dataPorts = 'ephemeral' } = this.#options;
-    const { dataMs } = this.#limits;
-    return dataPorts === 'same' ? this.#sharedPort.awaitOn(port, dataMs) : awaitOnOwnPort(host, dataPorts, dataMs);
   }
 
   #deliver(token: string, socket: Socket): Observable<never> {
