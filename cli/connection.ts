@@ -1,8 +1,9 @@
-import { CancelledError, type Client, connectClient } from '../lib/index.ts';
+import { CancelledError, type Client, DIALECT_NAMES, type DialectName, connectClient } from '../lib/index.ts';
 import type { ServerAddress } from './address.ts';
 
 /** The flags of every command that connects to a server, as yargs reads them. */
 export const CONNECTION_FLAGS = {
+  dialect: { type: 'string', default: 'native', choices: DIALECT_NAMES, describe: 'what the server speaks' },
   timeout: { type: 'number', default: 10, describe: 'seconds to wait for the server to answer' },
   'client-listens': {
     type: 'boolean',
@@ -13,22 +14,28 @@ export const CONNECTION_FLAGS = {
   quiet: { alias: 'q', type: 'boolean', default: false, describe: 'say nothing but errors' },
 } as const;
 
-export interface ConnectionFlags {
-  readonly timeout: number;
-  readonly clientListens: boolean;
+export interface ConnectionFlags extends SessionFlags {
   readonly json: boolean;
   readonly quiet: boolean;
+}
+
+/** Those of them that a session is opened with. */
+export interface SessionFlags {
+  readonly dialect: DialectName;
+  readonly timeout: number;
+  readonly clientListens: boolean;
 }
 
 /** Opens a session as the flags say. */
 export const openSession = (
   { host, port }: ServerAddress,
-  { timeout, clientListens }: Pick<ConnectionFlags, 'timeout' | 'clientListens'>,
+  { dialect, timeout, clientListens }: SessionFlags,
   signal?: AbortSignal,
 ): Promise<Client> =>
   connectClient({
     host,
     port,
+    dialect,
     timeoutMs: timeout * 1000,
     dataListener: clientListens ? 'client' : 'server',
     ...(signal && { signal }),

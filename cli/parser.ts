@@ -46,7 +46,7 @@ export const createParser = (words: readonly string[]): Argv =>
     .exitProcess(false);
 
 // Flags that may stand more than once, because yargs gathers positional words under such a name.
-const LISTS: ReadonlySet<string> = new Set(['_', 'names']);
+const LISTS: ReadonlySet<string> = new Set(['_', 'names', 'listen']);
 
 /** yargs makes a list of a flag that is given twice, and NaN of a number that is none. */
 const assertPlainFlags = (flags: object): true => {

@@ -7,7 +7,7 @@ import { formatBytes, formatRate, formatSeconds } from './units.ts';
 export const logEvent = (logger: Logger, event: ServerEvent): void => {
   switch (event.type) {
     case 'listening':
-      return logger.info({ host: event.host, port: event.port }, `listening on ${event.host} port ${event.port}`);
+      return logListening(logger, event);
     case 'session-opened':
       return logger.info({ session: event.session, address: event.address }, `session opened from ${event.address}`);
     case 'session-closed':
@@ -22,6 +22,10 @@ export const logEvent = (logger: Logger, event: ServerEvent): void => {
     case 'stopping':
       return logger.info('stopping: no new work is taken, running transfers may end');
   }
+};
+
+const logListening = (logger: Logger, { dialect, host, port }: Extract<ServerEvent, { type: 'listening' }>): void => {
+  logger.info({ dialect, host, port }, `listening on ${host} port ${port} (${dialect})`);
 };
 
 const logSessionClosed = (

@@ -1,10 +1,11 @@
 // Server and client.
 export { serve } from './server/serve.ts';
-export type { ServeOptions } from './server/options.ts';
+export type { ServeOptions, ServerPort } from './server/options.ts';
 export type { ServerEvent } from './server/events.ts';
 export type { TransferReport } from './session/transfer-report.ts';
 export { connectClient } from './client/connect-client.ts';
 export type { Client } from './client/client.ts';
+export { DIALECT_NAMES, type DialectName, parseDialect } from './dialects/registry.ts';
 export type { ConnectClientOptions, TransferOptions } from './client/options.ts';
 
 // Pipelines: sources, operators, sinks, and what joins them.

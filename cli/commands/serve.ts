@@ -1,11 +1,11 @@
 import { lastValueFrom, tap } from 'rxjs';
-import { OptionError, serve, untilAborted } from '../../lib/index.ts';
-import { DEFAULT_PORT, parsePort } from '../address.ts';
+import { DIALECT_NAMES, OptionError, serve, untilAborted } from '../../lib/index.ts';
+import { DEFAULT_PORT } from '../address.ts';
 import { parseDataPorts } from '../data-ports.ts';
 import { defineCommand } from '../define-command.ts';
+import { type ServerPortFlags, serverPorts } from '../server-ports.ts';
 
-interface ServeArguments {
-  readonly port: string;
+interface ServeArguments extends ServerPortFlags {
   readonly root: string;
   readonly host: string;
   readonly anonymous: boolean;
@@ -25,8 +25,18 @@ export const serveCommand = defineCommand<ServeArguments>({
   describe: 'serve a folder',
   builder: (yargs) =>
     yargs
-      .positional('port', { type: 'string', default: String(DEFAULT_PORT), describe: 'port; 0 picks a free one' })
+      .positional('port', {
+        type: 'string',
+        describe: `port, ${DEFAULT_PORT} if no other is named; 0 picks a free one`,
+      })
       .options({
+        dialect: { type: 'string', choices: DIALECT_NAMES, describe: 'what that port speaks, if not native' },
+        listen: {
+          type: 'string',
+          array: true,
+          nargs: 1,
+          describe: 'DIALECT:PORT, one more port and what it speaks; can be given again',
+        },
         root: { type: 'string', default: '.', describe: 'the folder to serve' },
         host: {
           type: 'string',
@@ -57,7 +67,7 @@ export const serveCommand = defineCommand<ServeArguments>({
     const logger = createLogger(flags.logLevel);
     const stop = new AbortController();
     const server$ = serve({
-      port: parsePort(flags.port),
+      listen: serverPorts(flags),
       root: flags.root,
       host: flags.host,
       anonymous: flags.anonymous,

@@ -1,5 +1,5 @@
 import type { ServerAddress } from '../address.ts';
-import type { ConnectionFlags } from '../connection.ts';
+import type { SessionFlags } from '../connection.ts';
 import type { Reporter } from '../reporter.ts';
 import { PromptSession } from './prompt-session.ts';
 import { runCommands, runPipe, runTerminal } from './prompt.ts';
@@ -11,7 +11,7 @@ import { runCommands, runPipe, runTerminal } from './prompt.ts';
 export const openPrompt = async (
   address: ServerAddress | undefined,
   commands: string | undefined,
-  flags: Pick<ConnectionFlags, 'timeout' | 'clientListens'>,
+  flags: SessionFlags,
   reporter: Reporter,
 ): Promise<number> => {
   const session = new PromptSession(flags);

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Client, ConnectionError, type RemotePath, SluiceError, resolvePath } from '../../lib/index.ts';
 import type { ServerAddress } from '../address.ts';
-import { type ConnectionFlags, openSession } from '../connection.ts';
+import { type SessionFlags, openSession } from '../connection.ts';
 import { errorLine } from '../reporter.ts';
 
 /**
@@ -13,11 +13,11 @@ export class PromptSession {
   localFolder = process.cwd();
   /** Told what happens beside the commands: that the connection was lost, or is there again. */
   onNotice: (text: string) => void = (text) => process.stderr.write(`${text}\n`);
-  readonly #flags: Pick<ConnectionFlags, 'timeout' | 'clientListens'>;
+  readonly #flags: SessionFlags;
   #client: Client | undefined;
   #address: ServerAddress | undefined;
 
-  constructor(flags: Pick<ConnectionFlags, 'timeout' | 'clientListens'>) {
+  constructor(flags: SessionFlags) {
     this.#flags = flags;
   }
 

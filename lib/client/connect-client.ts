@@ -1,5 +1,5 @@
 import { defer, mergeMap } from 'rxjs';
-import { nativeClient } from '../dialects/native/client.ts';
+import { DIALECTS } from '../dialects/registry.ts';
 import { connect } from '../net/connect.ts';
 import { untilAborted } from '../operators/until-aborted.ts';
 import { AGENT } from '../version.ts';
@@ -15,12 +15,17 @@ import { type ConnectClientOptions, checkConnectOptions } from './options.ts';
  */
 export const connectClient = (options: ConnectClientOptions = {}): Promise<Client> =>
   new Promise((resolve, reject) => {
-    const connection = defer(() => {
-      const { host, port, timeoutMs, stallMs, dataListener } = checkConnectOptions(options);
-      const speak = nativeClient({ agent: AGENT, listener: dataListener, timeoutMs, stallMs });
-      return connect({ host, port, timeoutMs }).pipe(mergeMap(speak));
+    const connection = defer(async () => {
+      const checked = checkConnectOptions(options);
+      return { checked, open: await DIALECTS[checked.dialect].client() };
     })
-      .pipe(untilAborted(options.signal))
+      .pipe(
+        mergeMap(({ checked: { host, port, timeoutMs, stallMs, dataListener }, open }) => {
+          const speak = open({ agent: AGENT, listener: dataListener, timeoutMs, stallMs });
+          return connect({ host, port, timeoutMs }).pipe(mergeMap(speak));
+        }),
+        untilAborted(options.signal),
+      )
       .subscribe({
         next: (session) => resolve(new Client(session, connection)),
         error: reject,

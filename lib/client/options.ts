@@ -1,3 +1,4 @@
+import { type DialectName, parseDialect } from '../dialects/registry.ts';
 import { checkMilliseconds } from '../errors/check-milliseconds.ts';
 import { OptionError } from '../errors/errors.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
@@ -8,6 +9,8 @@ export interface ConnectClientOptions {
   readonly host?: string;
   /** @default 1234 */
   readonly port?: number;
+  /** What the server speaks there. @default 'native' */
+  readonly dialect?: DialectName;
   /** Time for look-up and connection, and again for the server's hello. @default 10 000 */
   readonly timeoutMs?: number;
   /** Silence on every connection after which the server counts as gone. @default 60 000 */
@@ -32,7 +35,14 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
 }
 
-const DEFAULTS = { host: 'localhost', port: 1234, timeoutMs: 10_000, stallMs: 60_000, dataListener: 'server' } as const;
+const DEFAULTS = {
+  host: 'localhost',
+  port: 1234,
+  dialect: 'native',
+  timeoutMs: 10_000,
+  stallMs: 60_000,
+  dataListener: 'server',
+} as const;
 
 export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'>> &
   Pick<ConnectClientOptions, 'signal'>;
@@ -40,10 +50,11 @@ export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'
 /** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
 export const checkConnectOptions = (options: ConnectClientOptions): CheckedConnectOptions => {
   const checked = { ...DEFAULTS, ...options };
-  const { host, port, timeoutMs, stallMs } = checked;
+  const { host, port, dialect, timeoutMs, stallMs } = checked;
   if (host === '') throw new OptionError('host must not be empty');
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new OptionError(`port must be a whole number from 1 to 65535, not ${port}`);
+  parseDialect(dialect);
   for (const [name, value] of Object.entries({ timeoutMs, stallMs })) checkMilliseconds(name, value);
   return checked;
 };

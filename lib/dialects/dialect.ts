@@ -54,5 +54,20 @@ export interface RemoteSession extends Session {
   readonly ended$: Observable<never>;
 }
 
+/** What a client tells a dialect about itself. Times are in milliseconds. */
+export interface ClientContext {
+  /** Who waits for data connections, where the dialect leaves that open. */
+  readonly listener: 'server' | 'client';
+  /** Name and version of the client program. */
+  readonly agent: string;
+  /** How long to wait for the server's answer, and for a data connection. */
+  readonly timeoutMs: number;
+  /** Silence after which the server counts as gone. */
+  readonly stallMs: number;
+}
+
+/** Makes a client's dialect as the client wants it. */
+export type OpenClientDialect = (context: ClientContext) => ClientDialect;
+
 /** How a client speaks: on subscription it greets over a fresh connection and emits the session; unsubscribing closes it. */
 export type ClientDialect = (socket: Socket) => Observable<RemoteSession>;

@@ -1,9 +1,11 @@
+import type { DialectName } from '../dialects/registry.ts';
 import type { SluiceError } from '../errors/errors.ts';
 import type { TransferReport } from '../session/transfer-report.ts';
 
 /** What happens on a server. */
 export type ServerEvent =
-  | { readonly type: 'listening'; readonly host: string; readonly port: number }
+  /** The server is there; once for each port. */
+  | { readonly type: 'listening'; readonly dialect: DialectName; readonly host: string; readonly port: number }
   | { readonly type: 'session-opened'; readonly session: number; readonly address: string }
   | ({ readonly type: 'transfer'; readonly session: number; readonly address: string } & TransferReport)
   | {

@@ -1,9 +1,18 @@
 import { type DataPorts, isOnePort } from '../dialects/data-ports.ts';
 import { DEFAULT_LIMITS, type NativeLimits } from '../dialects/native/limits.ts';
+import { type DialectName, parseDialect } from '../dialects/registry.ts';
 import { checkMilliseconds } from '../errors/check-milliseconds.ts';
 import { OptionError } from '../errors/errors.ts';
 import { isLoopback } from '../net/address.ts';
 import type { Store } from '../store/store.ts';
+
+/** A port for control connections. */
+export interface ServerPort {
+  /** What is spoken there. @default 'native' */
+  readonly dialect?: DialectName;
+  /** 0 picks a free one. */
+  readonly port: number;
+}
 
 /** What a server can be told. Sizes are in bytes, times in milliseconds. */
 export interface ServeOptions {
@@ -13,6 +22,8 @@ export interface ServeOptions {
   readonly store?: Store;
   /** Port for control connections; 0 picks a free one. @default 1234 */
   readonly port?: number;
+  /** Several ports for control connections, or other dialects, in place of `port`. */
+  readonly listen?: readonly ServerPort[];
   /** Address to listen on. Any but a loopback address wants `anonymous`. @default '127.0.0.1' */
   readonly host?: string;
   /** Lets everybody in who can reach the port, also from other machines. @default false */
@@ -20,8 +31,8 @@ export interface ServeOptions {
   /** Refuses every change with `READ_ONLY`. @default false */
   readonly readOnly?: boolean;
   /**
-   * Ports for data connections: any free one, one of a range, or `port` itself. A range of a single port is opened with
-   * the server and shared by all transfers. @default 'ephemeral'
+   * Ports for data connections: any free one, one of a range, or that of the control connections. A range of a single
+   * port is opened with the server and shared by all transfers. @default 'ephemeral'
    */
   readonly dataPorts?: DataPorts;
   /** Control connections at a time. @default 10 000 */
@@ -38,11 +49,17 @@ export interface ServeOptions {
   readonly graceMs?: number;
 }
 
-export type CheckedServeOptions = Required<Omit<ServeOptions, 'root' | 'store' | 'stop' | 'limits'>> &
-  Pick<ServeOptions, 'root' | 'store' | 'stop'> & { readonly limits: NativeLimits };
+export type CheckedServeOptions = Required<
+  Omit<ServeOptions, 'root' | 'store' | 'stop' | 'limits' | 'port' | 'listen'>
+> &
+  Pick<ServeOptions, 'root' | 'store' | 'stop'> & {
+    readonly limits: NativeLimits;
+    readonly listen: readonly Required<ServerPort>[];
+  };
+
+const DEFAULT_PORT: Required<ServerPort> = { dialect: 'native', port: 1234 };
 
 const DEFAULTS = {
-  port: 1234,
   host: '127.0.0.1',
   anonymous: false,
   readOnly: false,
@@ -58,16 +75,29 @@ const MIN_FRAME = 2048;
 
 /** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
 export const checkServeOptions = (options: ServeOptions): CheckedServeOptions => {
-  const checked = { ...DEFAULTS, ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } };
-  const { root, store, port, host, anonymous, dataPorts, limits, ...counts } = checked;
+  const { port, listen = [{ port: port ?? DEFAULT_PORT.port }], ...others } = options;
+  const checked = {
+    ...DEFAULTS,
+    ...others,
+    listen: listen.map((where) => ({ ...DEFAULT_PORT, ...where })),
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+  };
+  const { root, store, host, anonymous, dataPorts, limits, ...counts } = checked;
   if ((root === undefined) === (store === undefined))
     throw new OptionError('a server needs a folder (root) or a store to serve, and only one of them');
-  assertPort('port', port, 0);
+  if (port !== undefined && options.listen !== undefined)
+    throw new OptionError('a server is told its ports with port or with listen, not with both');
+  if (listen.length === 0) throw new OptionError('listen must name at least one port');
+  for (const where of checked.listen) {
+    parseDialect(where.dialect);
+    assertPort('port', where.port, 0);
+  }
   if (typeof dataPorts === 'object') {
     assertPort('dataPorts.from', dataPorts.from, 1);
     assertPort('dataPorts.to', dataPorts.to, dataPorts.from);
-    if (isOnePort(dataPorts) && dataPorts.from === port)
-      throw new OptionError(`dataPorts cannot be port ${port}, which is for control connections: say "same" for that`);
+    const { from } = dataPorts;
+    if (isOnePort(dataPorts) && listen.some((where) => where.port === from))
+      throw new OptionError(`dataPorts cannot be port ${from}, which is for control connections: say "same" for that`);
   }
   if (!isLoopback(host) && !anonymous)
     throw new OptionError(

@@ -11,10 +11,8 @@ import {
   endWith,
   filter,
   finalize,
-  map,
   merge,
   mergeMap,
-  of,
   race,
   switchMap,
   takeUntil,
@@ -23,29 +21,28 @@ import {
   timer,
 } from 'rxjs';
 import type { ServerDialect, SessionHost } from '../dialects/dialect.ts';
-import { nativeServer } from '../dialects/native/server.ts';
 import type { Session } from '../dialects/session.ts';
 import { ConnectionError, type SluiceError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
 import { plainAddress } from '../net/address.ts';
-import { type Listener, listen } from '../net/listen.ts';
 import { whenAborted } from '../operators/until-aborted.ts';
 import { Locks } from '../session/locks.ts';
 import { SessionCore } from '../session/session-core.ts';
 import { LocalFolderStore } from '../store/local-folder.ts';
 import type { Store } from '../store/store.ts';
-import { AGENT } from '../version.ts';
 import { Admission } from './admission.ts';
 import type { ServerEvent } from './events.ts';
+import { type OpenPort, openPorts } from './open-ports.ts';
 import { type CheckedServeOptions, type ServeOptions, checkServeOptions } from './options.ts';
 
 /**
  * A server for a folder or another store, running while it is subscribed.
  *
- * Emits what happens on it, `listening` first. Cold: each subscription is a server of its own. Completes only after
- * `stop` was aborted and what ran has ended or `graceMs` is over. Errors with `OPTION_INVALID`, `NOT_FOUND` (no such
- * folder) or `LISTEN_FAILED`; what happens in one session never ends another. Unsubscribing closes every connection at
- * once; files that were on their way are discarded. Holds a few kilobytes a session and at most 4 MiB a transfer.
+ * Emits what happens on it, first `listening` for each of its ports. Cold: each subscription is a server of its own.
+ * Completes only after `stop` was aborted and what ran has ended or `graceMs` is over. Errors with `OPTION_INVALID`,
+ * `NOT_FOUND` (no such folder) or `LISTEN_FAILED`; what happens in one session never ends another. Unsubscribing closes
+ * every connection at once; files that were on their way are discarded. Holds a few kilobytes a session and at most
+ * 4 MiB a transfer.
  *
  * @example serve({ root: './files', port: 1234 }).subscribe((event) => logger.info(event))
  */
@@ -55,9 +52,9 @@ export const serve = (options: ServeOptions): Observable<ServerEvent> =>
     return { checked, store: await storeOf(checked) };
   }).pipe(
     mergeMap(({ checked, store }) =>
-      openPort(checked).pipe(
-        // The port lasts as long as its subscription, so the end of the server has to end that too.
-        switchMap((port) => new RunningServer(checked, store, port).run().pipe(endWith(STOPPED))),
+      openPorts(checked).pipe(
+        // The ports last as long as their subscription, so the end of the server has to end that too.
+        switchMap((ports) => new RunningServer(checked, store, ports).run().pipe(endWith(STOPPED))),
         takeWhile((event) => event.type !== 'stopped'),
       ),
     ),
@@ -69,24 +66,10 @@ const NEWCOMERS = 256;
 
 const STOPPED = { type: 'stopped' } as const;
 
-interface OpenPort {
-  readonly listener: Listener;
-  readonly dialect: ServerDialect;
-}
-
-/** The port for control connections, and what is spoken there. */
-const openPort = (options: CheckedServeOptions): Observable<OpenPort> => {
-  const { host, dataPorts, maxTransfers: transfers, limits } = options;
-  return nativeServer({ host, dataPorts, transfers, agent: AGENT, limits }).pipe(
-    switchMap((speakOn) => listen(options).pipe(map((listener) => ({ listener, dialect: speakOn(listener.port) })))),
-  );
-};
-
 class RunningServer {
   readonly #options: CheckedServeOptions;
   readonly #store: Store;
-  readonly #listener: Listener;
-  readonly #dialect: ServerDialect;
+  readonly #ports: readonly OpenPort[];
   readonly #door: Admission;
   readonly #places: Admission;
   readonly #locks = new Locks();
@@ -96,32 +79,34 @@ class RunningServer {
   #isStopping = false;
   #sessions = 0;
 
-  constructor(options: CheckedServeOptions, store: Store, { listener, dialect }: OpenPort) {
+  constructor(options: CheckedServeOptions, store: Store, ports: readonly OpenPort[]) {
     const { maxSessions, maxSessionsPerAddress } = options;
     this.#options = options;
     this.#store = store;
-    this.#listener = listener;
-    this.#dialect = dialect;
+    this.#ports = ports;
     this.#door = new Admission({ total: maxSessions + NEWCOMERS, perAddress: maxSessionsPerAddress + NEWCOMERS });
     this.#places = new Admission({ total: maxSessions, perAddress: maxSessionsPerAddress });
   }
 
   /** Everything that happens until the server has stopped. */
   run(): Observable<ServerEvent> {
-    const { host, port, socket$ } = this.#listener;
+    const listening = this.#ports.map(({ dialect, listener: { host, port } }) => {
+      return { type: 'listening', dialect, host, port } as const;
+    });
     return merge(
       this.#event$,
-      of({ type: 'listening', host, port } as const),
-      // Connections are counted at the door, so that there are never more of these than the limits say.
+      listening,
       concat(
-        socket$.pipe(
-          mergeMap((socket) => this.#admit(socket)),
-          takeUntil(this.#stopped()),
-        ),
+        merge(...this.#ports.map((port) => this.#serveOn(port))).pipe(takeUntil(this.#stopped())),
         // Only now, because the connections that were cut off have told how they ended.
         defer(() => (this.#event$.complete(), EMPTY)),
       ),
     );
+  }
+
+  #serveOn({ listener, speaker }: OpenPort): Observable<never> {
+    // Connections are counted at the door, so that there are never more of these than the limits say.
+    return listener.socket$.pipe(mergeMap((socket) => this.#admit(socket, speaker)));
   }
 
   #stopped(): Observable<unknown> {
@@ -130,7 +115,7 @@ class RunningServer {
       tap(() => {
         this.#isStopping = true;
         // A port that data connections come to as well has to stay open for the transfers that still run.
-        if (!this.#dialect.takesData) this.#listener.stopAccepting();
+        for (const { listener, speaker } of this.#ports) if (!speaker.takesData) listener.stopAccepting();
         this.#event$.next({ type: 'stopping' });
         this.#stopping$.next();
       }),
@@ -138,14 +123,14 @@ class RunningServer {
     );
   }
 
-  #admit(socket: Socket): Observable<never> {
+  #admit(socket: Socket, speaker: ServerDialect): Observable<never> {
     const address = plainAddress(socket.remoteAddress ?? '');
     const turnAway = (error: unknown) => this.#event$.next({ type: 'turned-away', address, error: sluiceError(error) });
     let leave: () => void;
     try {
       leave = this.#door.enter(address);
     } catch (error) {
-      this.#dialect.refuse(socket, sluiceError(error));
+      speaker.refuse(socket, sluiceError(error));
       turnAway(error);
       return EMPTY;
     }
@@ -159,7 +144,7 @@ class RunningServer {
           return use(session);
         }),
     };
-    return this.#dialect.converse(socket, host).pipe(
+    return speaker.converse(socket, host).pipe(
       catchError((error: unknown) => {
         if (!opened) turnAway(error);
         return EMPTY;

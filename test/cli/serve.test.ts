@@ -15,7 +15,7 @@ checkLeaks();
 const listening = async (test: TestContext, words: readonly string[] = [], options: CliOptions = {}) => {
   const root = await temporaryFolder(test);
   const server = new CliProcess(test, ['serve', '0', '--root', root, ...words], options);
-  const [, host = '', port = ''] = await server.stderr.waitFor(/"msg":"listening on ([^" ]+) port (\d+)"/);
+  const [, host = '', port = ''] = await server.stderr.waitFor(/"msg":"listening on ([^" ]+) port (\d+) \(native\)"/);
   return { server, root, host, port: Number(port) };
 };
 
@@ -106,6 +106,8 @@ describe('sluice serve', () => {
     const cases = [
       [['65536'], 2, 'OPTION_INVALID'],
       [['0', '--host', '0.0.0.0'], 2, 'OPTION_INVALID'],
+      [['0', '--dialect', 'gopher'], 2, 'OPTION_INVALID'],
+      [['--listen', 'gopher:0'], 2, 'OPTION_INVALID'],
       [['0', '--root', 'no-such-folder'], 5, 'NOT_FOUND'],
       [[String(taken.port)], 1, 'LISTEN_FAILED'],
     ] as const;
@@ -121,8 +123,23 @@ describe('sluice serve', () => {
     const cwd = await temporaryFolder(test);
     await writeFile(join(cwd, 'a.txt'), 'hello');
     const server = new CliProcess(test, ['serve', '0', '--host', '0.0.0.0', '--anonymous'], { cwd });
-    const [, port = ''] = await server.stderr.waitFor(/"msg":"listening on 0\.0\.0\.0 port (\d+)"/);
+    const [, port = ''] = await server.stderr.waitFor(/"msg":"listening on 0\.0\.0\.0 port (\d+) \(native\)"/);
     assert.equal((await runCli(test, ['get', `sluice://127.0.0.1:${port}/a.txt`, '-'])).stdout, 'hello');
+  });
+
+  it('listens on as many ports as it is told', async (test) => {
+    const words = ['serve', '--listen', 'native:0', '0', '--listen=native:0', '--log-level', 'info'];
+    const server = new CliProcess(test, words, { cwd: await temporaryFolder(test) });
+    const ports = new Set<string>();
+    for (let count = 0; count < 3; count += 1) {
+      const [, port = ''] = await server.stderr.waitFor(/"msg":"listening on [^" ]+ port (\d+) \(native\)"/);
+      const { code } = await runCli(test, ['ls', '--dialect', 'native', `sluice://127.0.0.1:${port}/`]);
+      assert.equal(code, 0);
+      ports.add(port);
+    }
+    assert.equal(ports.size, 3);
+    server.kill('SIGINT');
+    assert.equal((await server.exited).code, 0);
   });
 
   it('lets a running transfer end at the first Ctrl-C, takes nothing new, and leaves with 0', async (test) => {

@@ -10,6 +10,7 @@ import {
 import { temporaryFolder } from './folder.ts';
 
 export interface TestServer {
+  /** The first port that it listens on. */
   readonly port: number;
   readonly root: string;
   /** All that has happened so far. */
@@ -31,7 +32,8 @@ export const startServer = async (test: TestContext, options: Partial<ServeOptio
   let settle: () => void;
   const ended = new Promise<void>((resolve) => (settle = resolve));
   const subscription = await new Promise<{ unsubscribe: () => void; port: number }>((resolve, reject) => {
-    const running = serve({ port: 0, ...where, ...options }).subscribe({
+    const ports = options.listen === undefined ? { port: 0 } : {};
+    const running = serve({ ...ports, ...where, ...options }).subscribe({
       next: (event) => {
         events.push(event);
         if (event.type === 'listening') resolve({ unsubscribe: () => running.unsubscribe(), port: event.port });
