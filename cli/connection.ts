@@ -10,6 +10,7 @@ export const CONNECTION_FLAGS = {
     default: false,
     describe: 'wait for data connections on this side, for servers behind a firewall',
   },
+  retries: { type: 'number', default: 5, describe: 'how often a transfer begins again after a lost connection' },
   json: { type: 'boolean', default: false, describe: 'one JSON object a line instead of text' },
   quiet: { alias: 'q', type: 'boolean', default: false, describe: 'say nothing but errors' },
 } as const;
@@ -24,12 +25,13 @@ export interface SessionFlags {
   readonly dialect: DialectName;
   readonly timeout: number;
   readonly clientListens: boolean;
+  readonly retries: number;
 }
 
 /** Opens a session as the flags say. */
 export const openSession = (
   { host, port }: ServerAddress,
-  { dialect, timeout, clientListens }: SessionFlags,
+  { dialect, timeout, clientListens, retries }: SessionFlags,
   signal?: AbortSignal,
 ): Promise<Client> =>
   connectClient({
@@ -38,6 +40,7 @@ export const openSession = (
     dialect,
     timeoutMs: timeout * 1000,
     dataListener: clientListens ? 'client' : 'server',
+    retries,
     ...(signal && { signal }),
   });
 

@@ -4,7 +4,8 @@ import { display } from './display.ts';
 import { formatBytes, formatDuration, formatRate } from './units.ts';
 
 const REDRAW_MS = 100;
-const CLEAR_LINE = '\r\u001b[K';
+/** Wipes the line that a terminal's cursor is in. */
+export const CLEAR_LINE = '\r\u001b[K';
 const DEFAULT_COLUMNS = 80;
 const MIN_NAME = 8;
 

@@ -1,5 +1,6 @@
 import { SluiceError, sluiceError } from '../lib/index.ts';
 import { display } from './display.ts';
+import { CLEAR_LINE } from './progress-line.ts';
 
 export interface ReporterOptions {
   /** One JSON object a line on standard output instead of text for people. */
@@ -29,7 +30,9 @@ export class Reporter {
 
   /** Tells people something beside the result. */
   note(text: string): void {
-    if (!this.json && !this.quiet) process.stderr.write(`${text}\n`);
+    if (this.json || this.quiet) return;
+    // On a terminal a progress line may stand where this goes.
+    process.stderr.write(`${process.stderr.isTTY ? CLEAR_LINE : ''}${text}\n`);
   }
 
   /** Shows a failure in one line. */

@@ -1,4 +1,4 @@
-import { type Observable, lastValueFrom } from 'rxjs';
+import { type Observable, lastValueFrom, tap } from 'rxjs';
 import { OptionError, type TransferOptions, type TransferProgress } from '../lib/index.ts';
 import { display } from './display.ts';
 import { drawProgress } from './progress-line.ts';
@@ -19,22 +19,40 @@ export const runTransfer = async (
   reporter: Reporter,
 ): Promise<void> => {
   const start = performance.now();
-  const watched$ =
-    reporter.json || reporter.quiet ? progress$ : progress$.pipe(drawProgress(label.from, process.stderr));
-  const { state, bytes } = await lastValueFrom(watched$);
+  const told$ = progress$.pipe(
+    tap((progress) => {
+      if (progress.state === 'waiting') reporter.note(waitingLine(label, progress));
+    }),
+  );
+  const watched$ = reporter.json || reporter.quiet ? told$ : told$.pipe(drawProgress(label.from, process.stderr));
+  const { state, bytes, resumed = 0 } = await lastValueFrom(watched$);
   const seconds = (performance.now() - start) / 1000;
-  reporter.result({ type: state, ...label, bytes, seconds }, [outcomeLine(label, state, bytes, seconds)]);
+  const facts = { bytes, ...(resumed > 0 && { resumed }), seconds };
+  reporter.result({ type: state, ...label, ...facts }, [outcomeLine(label, state, facts)]);
 };
+
+interface TransferFacts {
+  readonly bytes: number;
+  readonly resumed?: number;
+  readonly seconds: number;
+}
 
 const outcomeLine = (
   { from, to }: TransferLabel,
   state: TransferProgress['state'],
-  bytes: number,
-  seconds: number,
+  { bytes, resumed = 0, seconds }: TransferFacts,
 ): string => {
   const names = `${display(from)} -> ${display(to)}`;
   if (state === 'skipped') return `${names}: skipped, the target stays as it is`;
-  return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${formatRate(bytes / seconds)}), verified`;
+  const rate = formatRate((bytes - resumed) / seconds);
+  const there = resumed > 0 ? `, ${formatBytes(resumed)} of it were there` : '';
+  return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${rate})${there}, verified`;
+};
+
+const waitingLine = ({ from }: TransferLabel, { trouble, waitMs = 0 }: TransferProgress): string => {
+  const reason = trouble === undefined ? 'it broke off' : display(trouble.message);
+  const when = waitMs === 0 ? 'beginning again' : `trying again in ${formatSeconds(waitMs / 1000)}`;
+  return `${display(from)}: ${reason}; ${when}`;
 };
 
 /** The flags of every command that moves files, as yargs reads them. */
@@ -44,6 +62,7 @@ export const TRANSFER_FLAGS = {
   'skip-existing': { type: 'boolean', describe: 'leave an existing target as it is' },
   'if-newer': { type: 'boolean', describe: 'replace the target only by a source modified later' },
   preserve: { alias: 'p', type: 'boolean', describe: 'keep modified time and permissions' },
+  resume: { type: 'boolean', default: true, describe: 'with --no-resume: begin anew, and keep nothing of a failure' },
   fsync: { type: 'boolean', default: true, describe: 'with --no-fsync: do not wait for the disk' },
 } as const;
 
@@ -53,13 +72,14 @@ export interface TransferFlags {
   readonly skipExisting?: boolean | undefined;
   readonly ifNewer?: boolean | undefined;
   readonly preserve?: boolean | undefined;
+  readonly resume: boolean;
   readonly fsync: boolean;
 }
 
 /** The options that a command's flags ask for. */
-export const transferOptions = ({ clobber, skipExisting, ifNewer, preserve = false, fsync }: TransferFlags) => {
+export const transferOptions = ({ clobber, skipExisting, ifNewer, preserve = false, resume, fsync }: TransferFlags) => {
   const wishes = [!clobber, skipExisting, ifNewer].filter((wish) => wish === true).length;
   if (wishes > 1) throw new OptionError('--no-clobber, --skip-existing and --if-newer exclude each other');
   const overwrite = !clobber ? 'refuse' : skipExisting ? 'skip' : ifNewer ? 'if-newer' : 'overwrite';
-  return { overwrite, keepTime: preserve, keepMode: preserve, fsync } satisfies TransferOptions;
+  return { overwrite, keepTime: preserve, keepMode: preserve, resume, fsync } satisfies TransferOptions;
 };

@@ -28,7 +28,7 @@ export const tryCommand = defineCommand<TryArguments>({
             'Try: ls, get hello.txt, put FILE, cd pub, help, quit.',
         );
       const address = { host: '127.0.0.1', port: sample.port };
-      const flags = { dialect: 'native', timeout: 10, clientListens: false } as const;
+      const flags = { dialect: 'native', timeout: 10, clientListens: false, retries: 5 } as const;
       process.exitCode = await openPrompt(address, command, flags, reporter);
     } finally {
       await sample.close();

@@ -1,17 +1,17 @@
 import { type OperatorFunction, defer, map } from 'rxjs';
 import type { Reply } from '../dialects/session.ts';
-import { ProgressMeter, type TransferProgress } from '../transfer/transfer-progress.ts';
+import { type ContentFacts, ProgressMeter, type TransferProgress } from '../transfer/transfer-progress.ts';
 
-/** A transfer's replies as progress; `total` is asked each time, because a download learns it on the way. */
+/** A transfer's replies as progress; the facts are asked for each time, because a transfer learns them on the way. */
 export const asProgress =
-  (total: () => number | undefined): OperatorFunction<Reply, TransferProgress> =>
+  (facts: () => ContentFacts): OperatorFunction<Reply, TransferProgress> =>
   (reply$) =>
     defer(() => {
       const meter = new ProgressMeter();
       return reply$.pipe(
         map((reply) => {
           const state = reply.type === 'completed' || reply.type === 'skipped' ? reply.type : 'moving';
-          return meter.at(state, 'bytes' in reply ? reply.bytes : 0, total());
+          return meter.at(state, 'bytes' in reply ? reply.bytes : 0, facts());
         }),
       );
     });

@@ -1,33 +1,18 @@
-import {
-  type Observable,
-  type Subscription,
-  defer,
-  firstValueFrom,
-  from,
-  lastValueFrom,
-  mergeMap,
-  of,
-  takeUntil,
-  tap,
-  timer,
-} from 'rxjs';
-import type { RemoteSession } from '../dialects/dialect.ts';
+import { type Observable, defer, firstValueFrom, from, lastValueFrom, mergeMap, takeUntil, timer } from 'rxjs';
 import type { Command, Reply } from '../dialects/session.ts';
 import { ProtocolError } from '../errors/errors.ts';
 import type { DigestName } from '../operators/digest.ts';
 import { untilAborted } from '../operators/until-aborted.ts';
-import { type Entry, PERMISSION_BITS, type Space } from '../protocol/entry.ts';
+import type { Entry, Space } from '../protocol/entry.ts';
 import { type RemotePath, checkPath } from '../protocol/path.ts';
-import type { OpenFile } from '../store/store.ts';
 import type { Sink, Source } from '../streams/flow.ts';
-import { withResource } from '../streams/with-resource.ts';
 import { locateFile } from '../transfer/local-file.ts';
-import { decideOverwrite } from '../transfer/overwrite.ts';
-import { toStore } from '../transfer/to-store.ts';
-import { ProgressMeter, type TransferProgress } from '../transfer/transfer-progress.ts';
-import { asProgress } from './as-progress.ts';
+import type { TransferProgress } from '../transfer/transfer-progress.ts';
+import type { Connection } from './connection.ts';
 import type { TransferOptions } from './options.ts';
 import { remoteSink, remoteSource } from './remote-content.ts';
+import { retrying } from './retrying.ts';
+import { downloadFile, uploadFile } from './transfer-file.ts';
 
 /** A server that does not answer the farewell for so long is left without. */
 const FAREWELL_MS = 5000;
@@ -38,18 +23,21 @@ const FAREWELL_MS = 5000;
  * this side's. Calls may run side by side; a failure of one does not end the others.
  */
 export class Client {
-  readonly #session: RemoteSession;
-  readonly #connection: Subscription;
+  readonly #connection: Connection;
+  readonly #retries: number;
 
   /** For `connectClient`; the client closes the connection. */
-  constructor(session: RemoteSession, connection: Subscription) {
-    this.#session = session;
+  constructor(connection: Connection, retries: number) {
     this.#connection = connection;
+    this.#retries = retries;
   }
 
-  /** Never emits; completes after `quit` and errors with what ended the session otherwise. Hot. */
+  /**
+   * Never emits; completes after `quit` and errors with what ended the session otherwise: at once, or when the transfers
+   * that tried to restore it have given up. Hot.
+   */
   get ended$(): Observable<never> {
-    return this.#session.ended$;
+    return this.#connection.ended$;
   }
 
   /**
@@ -57,7 +45,7 @@ export class Client {
    * page. Unsubscribing ends the listing.
    */
   list(path: RemotePath): Observable<Entry> {
-    return defer(() => this.#session.execute({ type: 'list', path: checkPath(path) })).pipe(
+    return defer(() => this.#connection.session.execute({ type: 'list', path: checkPath(path) })).pipe(
       mergeMap((reply) => (reply.type === 'listing' ? from(reply.entries) : [])),
     );
   }
@@ -81,73 +69,34 @@ export class Client {
    * Copies a remote file to a path of this machine, whole or not at all.
    *
    * Cold; each subscription is one transfer. Emits progress, at last with state `completed` or `skipped`, when the file
-   * is verified, flushed and has its name. Unsubscribing, or the signal, cancels this transfer alone. Holds at most
-   * 4 MiB.
+   * is verified, flushed and has its name. A lost connection is opened anew, and the transfer goes on behind what was
+   * verified (see `retries`), as does the next one of the same file after this one has failed or was cancelled.
+   * Unsubscribing, or the signal, cancels this transfer alone. Holds at most 5 MiB.
    */
   download(path: RemotePath, localPath: string, options: TransferOptions = {}): Observable<TransferProgress> {
-    const { overwrite = 'overwrite', keepTime, keepMode, fsync, signal } = options;
-    const decide = async () => {
-      checkPath(path);
-      const file = await locateFile(localPath);
-      const modified = overwrite === 'if-newer' ? (await this.stat(path)).modified : undefined;
-      return { file, decision: await decideOverwrite(file.store, file.path, overwrite, modified) };
-    };
-    return defer(decide).pipe(
-      mergeMap(({ file, decision }) => {
-        if (decision === 'skip') return of(new ProgressMeter().at('skipped', 0, undefined));
-        let total: number | undefined;
-        const to = (entry: Entry) => {
-          total = entry.size;
-          return toStore(file.store, file.path, {
-            size: entry.size,
-            modified: keepTime ? entry.modified : undefined,
-            mode: keepMode ? entry.mode & PERMISSION_BITS : undefined,
-            replace: overwrite !== 'refuse',
-            fsync,
-          });
-        };
-        return this.#session.execute({ type: 'download', path, to }).pipe(asProgress(() => total));
-      }),
-      untilAborted(signal),
-    );
+    return this.#transfer(path, localPath, downloadFile, options);
   }
 
   /**
    * Copies a file of this machine to a remote path, whole or not at all.
    *
    * Cold; each subscription is one transfer. Emits progress, at last with state `completed` or `skipped`, when the
-   * server has verified and kept the file. Errors with `SOURCE_CHANGED` if the file is written to meanwhile.
-   * Unsubscribing, or the signal, cancels this transfer alone. Holds at most 4 MiB.
+   * server has verified and kept the file. A lost connection is dealt with as in `download`. Errors with
+   * `SOURCE_CHANGED` if the file is written to meanwhile. Unsubscribing, or the signal, cancels this transfer alone.
+   * Holds at most 5 MiB.
    */
   upload(localPath: string, path: RemotePath, options: TransferOptions = {}): Observable<TransferProgress> {
-    const { overwrite, keepTime, keepMode, fsync, signal } = options;
-    const send = ({ entry, content }: OpenFile) => {
-      const { size, modified } = entry;
-      const mode = keepMode ? entry.mode & PERMISSION_BITS : undefined;
-      const about = { size, modified, keepTime, mode, overwrite, fsync };
-      return this.#session.execute({ type: 'upload', path, from: content, ...about }).pipe(asProgress(() => size));
-    };
-    return defer(() => locateFile(localPath)).pipe(
-      tap(() => checkPath(path)),
-      mergeMap((file) =>
-        withResource(
-          () => file.store.open(file.path),
-          (opened) => opened.close(),
-          send,
-        ),
-      ),
-      untilAborted(signal),
-    );
+    return this.#transfer(path, localPath, uploadFile, options);
   }
 
   /** A remote file as a pipeline's source; each run is one download. */
   source(path: RemotePath): Source {
-    return remoteSource(this.#session, checkPath(path));
+    return remoteSource(this.#connection.session, checkPath(path));
   }
 
   /** A remote file as a pipeline's sink; each run is one upload. Completes when the server has verified and kept it. */
   sink(path: RemotePath, { overwrite, fsync }: Pick<TransferOptions, 'overwrite' | 'fsync'> = {}): Sink {
-    return remoteSink(this.#session, checkPath(path), { overwrite, fsync });
+    return remoteSink(this.#connection.session, checkPath(path), { overwrite, fsync });
   }
 
   /** Removes a file. */
@@ -186,7 +135,7 @@ export class Client {
   async quit(): Promise<void> {
     try {
       const silence$ = timer(FAREWELL_MS);
-      await lastValueFrom(this.#session.quit().pipe(takeUntil(silence$)), { defaultValue: undefined });
+      await lastValueFrom(this.#connection.session.quit().pipe(takeUntil(silence$)), { defaultValue: undefined });
     } finally {
       this.close();
     }
@@ -194,11 +143,25 @@ export class Client {
 
   /** Closes the connection at once; what runs fails with `CLOSED_EARLY`. Harmless a second time. */
   close(): void {
-    this.#connection.unsubscribe();
+    this.#connection.close();
+  }
+
+  #transfer(
+    path: RemotePath,
+    localPath: string,
+    transferFile: typeof downloadFile,
+    { resume = true, signal, ...options }: TransferOptions,
+  ): Observable<TransferProgress> {
+    const attempt$ = defer(async () => {
+      checkPath(path);
+      return { file: await locateFile(localPath), session: await this.#connection.restored() };
+    }).pipe(mergeMap(({ file, session }) => transferFile(session, path, file, { ...options, resume })));
+    const isWanted = () => !this.#connection.isClosed;
+    return attempt$.pipe(retrying({ retries: this.#retries, isWanted }), this.#connection.kept(), untilAborted(signal));
   }
 
   #ask(command: Command): Promise<Reply> {
-    return firstValueFrom(this.#session.execute(command));
+    return firstValueFrom(this.#connection.session.execute(command));
   }
 }
 

@@ -1,9 +1,10 @@
-import { defer, mergeMap } from 'rxjs';
+import { mergeMap } from 'rxjs';
 import { DIALECTS } from '../dialects/registry.ts';
 import { connect } from '../net/connect.ts';
 import { untilAborted } from '../operators/until-aborted.ts';
 import { AGENT } from '../version.ts';
 import { Client } from './client.ts';
+import { Connection } from './connection.ts';
 import { type ConnectClientOptions, checkConnectOptions } from './options.ts';
 
 /**
@@ -11,23 +12,12 @@ import { type ConnectClientOptions, checkConnectOptions } from './options.ts';
  *
  * Rejects with `OPTION_INVALID`, `HOST_NOT_FOUND`, `CONNECT_FAILED`, `CONNECT_TIMEOUT`, `HELLO_TIMEOUT`,
  * `VERSION_MISMATCH`, or with the server's own refusal (a `RemoteError`, `SERVER_FULL` for example). The connection lasts
- * until `quit`, `close`, the signal, or its loss, which `ended$` reports.
+ * until `quit`, `close`, the signal, or its loss, which `ended$` reports; a transfer that is under way then opens it anew.
  */
-export const connectClient = (options: ConnectClientOptions = {}): Promise<Client> =>
-  new Promise((resolve, reject) => {
-    const connection = defer(async () => {
-      const checked = checkConnectOptions(options);
-      return { checked, open: await DIALECTS[checked.dialect].client() };
-    })
-      .pipe(
-        mergeMap(({ checked: { host, port, timeoutMs, stallMs, dataListener }, open }) => {
-          const speak = open({ agent: AGENT, listener: dataListener, timeoutMs, stallMs });
-          return connect({ host, port, timeoutMs }).pipe(mergeMap(speak));
-        }),
-        untilAborted(options.signal),
-      )
-      .subscribe({
-        next: (session) => resolve(new Client(session, connection)),
-        error: reject,
-      });
-  });
+export const connectClient = async (options: ConnectClientOptions = {}): Promise<Client> => {
+  const { host, port, dialect, timeoutMs, stallMs, dataListener, retries } = checkConnectOptions(options);
+  const openDialect = await DIALECTS[dialect].client();
+  const speak = openDialect({ agent: AGENT, listener: dataListener, timeoutMs, stallMs });
+  const open = () => connect({ host, port, timeoutMs }).pipe(mergeMap(speak), untilAborted(options.signal));
+  return new Client(await Connection.open(open), retries);
+};

@@ -17,6 +17,11 @@ export interface ConnectClientOptions {
   readonly stallMs?: number;
   /** Who waits for data connections: `client` where the server's ports cannot be reached. @default 'server' */
   readonly dataListener?: 'server' | 'client';
+  /**
+   * How often a transfer begins again, in a row, when a connection is lost or a block arrives broken; the session is
+   * opened anew for it. @default 5
+   */
+  readonly retries?: number;
   /** Cancels connecting, and later closes the session. */
   readonly signal?: AbortSignal;
 }
@@ -31,6 +36,8 @@ export interface TransferOptions {
   readonly keepMode?: boolean;
   /** Whether content and name are forced to the disk before the transfer counts as done. @default true */
   readonly fsync?: boolean;
+  /** Whether to go on where an earlier try broke off, and to keep what is verified if this one does. @default true */
+  readonly resume?: boolean;
   /** Cancels the transfer; the session lives on. */
   readonly signal?: AbortSignal;
 }
@@ -42,6 +49,7 @@ const DEFAULTS = {
   timeoutMs: 10_000,
   stallMs: 60_000,
   dataListener: 'server',
+  retries: 5,
 } as const;
 
 export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'>> &
@@ -50,11 +58,13 @@ export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'
 /** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
 export const checkConnectOptions = (options: ConnectClientOptions): CheckedConnectOptions => {
   const checked = { ...DEFAULTS, ...options };
-  const { host, port, dialect, timeoutMs, stallMs } = checked;
+  const { host, port, dialect, timeoutMs, stallMs, retries } = checked;
   if (host === '') throw new OptionError('host must not be empty');
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new OptionError(`port must be a whole number from 1 to 65535, not ${port}`);
   parseDialect(dialect);
+  if (!Number.isSafeInteger(retries) || retries < 0)
+    throw new OptionError(`retries must be a whole number from 0 on, not ${retries}`);
   for (const [name, value] of Object.entries({ timeoutMs, stallMs })) checkMilliseconds(name, value);
   return checked;
 };

@@ -39,7 +39,7 @@ export const remoteSink =
   (bytes$) =>
     defer(() => {
       // The session's own pipeline begins with what comes out of the outer one.
-      const from: Source = (open$) => bytes$.pipe(whileFollowing(open$, valve));
+      const from = (): Source => (open$) => bytes$.pipe(whileFollowing(open$, valve));
       return session
         .execute({ type: 'upload', path, from, ...about })
         .pipe(map((reply): Progress => ({ bytes: 'bytes' in reply ? reply.bytes : 0 })));

@@ -3,6 +3,7 @@ import type { DigestName } from '../operators/digest.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
+import type { BlockDigests, Checkpoint } from '../store/checkpoint.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
 
 /** What can be asked of a session, in words that belong to no wire format. Paths are checked before they come here. */
@@ -22,18 +23,42 @@ export type Command =
 export interface Download {
   readonly type: 'download';
   readonly path: RemotePath;
+  /** What the taker has of it already. `OFFSET_MISMATCH` unless that is of the same content. @default nothing */
+  readonly resume?: Checkpoint | undefined;
   /**
    * Where the content goes; asked for once it is certain that content will come. Chunks may be lent: the sink gives each
    * byte back once, by the valve, and reads none afterwards.
    */
-  readonly to: (file: Entry) => Sink;
+  readonly to: (arriving: ArrivingContent) => Sink;
+}
+
+/** Content that is about to come, as far as the sender tells. */
+export interface ArrivingContent {
+  /** The whole content's length in bytes. */
+  readonly size?: number | undefined;
+  /** In milliseconds since 1970. */
+  readonly modified?: number | undefined;
+  /** POSIX permission bits. */
+  readonly mode?: number | undefined;
+  /** Where in the content its first byte stands: what was resumed, or 0. */
+  readonly offset: number;
+  /** There if the content comes in verified blocks. */
+  readonly blocks?: BlockDigests;
 }
 
 export interface Upload {
   readonly type: 'upload';
   readonly path: RemotePath;
-  /** Where the content comes from; subscribed once it is certain that it will be taken. */
-  readonly from: Source;
+  /**
+   * Where the content comes from; asked for once it is certain that it will be taken, with how much of it is there
+   * already: only what is behind that shall come. `OFFSET_MISMATCH` if that is not of the same content. Chunks may be
+   * lent, as those of a download.
+   */
+  readonly from: (have?: Checkpoint) => Source;
+  /** There if the content comes in verified blocks. */
+  readonly blocks?: BlockDigests | undefined;
+  /** Whether to go on where an earlier transfer of the same content (by `size` and `modified`) broke off. @default false */
+  readonly resume?: boolean | undefined;
   /** Content length in bytes, where it is known. */
   readonly size?: number | undefined;
   /** The source's modified time in milliseconds since 1970, where it is known. */

@@ -42,6 +42,7 @@ export const ERROR_CODES = [
   'WRITE_FAILED',
   // Verification.
   'DIGEST_MISMATCH',
+  'OFFSET_MISMATCH',
   'SIZE_MISMATCH',
   // The caller.
   'CANCELLED',

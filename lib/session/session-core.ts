@@ -4,10 +4,11 @@ import { FileError, LimitError, UnsupportedError } from '../errors/errors.ts';
 import { type DigestName, availableDigests, createDigest } from '../operators/digest.ts';
 import { hash } from '../operators/hash.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
-import type { OpenFile, Store } from '../store/store.ts';
-import { pump, pumpWithin } from '../streams/pump.ts';
+import type { Store } from '../store/store.ts';
+import { type pump, pumpWithin } from '../streams/pump.ts';
 import { toNothing } from '../streams/to-nothing.ts';
 import { withResource } from '../streams/with-resource.ts';
+import { assertSameContent, findCheckpoint, keepable } from '../transfer/checkpoints.ts';
 import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { toStore } from '../transfer/to-store.ts';
 import type { Locks } from './locks.ts';
@@ -78,35 +79,47 @@ export class SessionCore implements Session {
       (file) => file.close(),
       (file) =>
         concat(
-          lendingPump(file.content, hash(digest), toNothing()).pipe(ignoreElements()),
+          lendingPump(file.content(), hash(digest), toNothing()).pipe(ignoreElements()),
           defer(() => of<Reply>({ type: 'digest', digest: digest.finish() })),
         ),
     );
   }
 
-  #download({ path, to }: Download): Observable<Reply> {
+  #download({ path, resume, to }: Download): Observable<Reply> {
     const { store, locks } = this.#options;
     locks.assertFree(path);
-    const send = (file: OpenFile) => withTotal(lendingPump(file.content, to(file.entry)));
+    const offset = resume?.offset ?? 0;
     return withResource(
       () => store.open(path),
       (file) => file.close(),
-      send,
+      (file) =>
+        // Before anything is announced: a taker whose part is of another content shall hear that and nothing else.
+        from(resume ? assertSameContent(file, resume) : Promise.resolve()).pipe(
+          mergeMap(() => withTotal(lendingPump(file.content(offset), to({ ...file.entry, offset })))),
+        ),
     );
   }
 
-  #upload({ path, from: content, size, modified, keepTime, mode, overwrite = 'overwrite', fsync }: Upload) {
+  #upload(upload: Upload): Observable<Reply> {
+    const { path, overwrite = 'overwrite', modified } = upload;
     this.#assertWritable(path);
     const { store, locks } = this.#options;
-    const options = { size, mode, fsync, modified: keepTime ? modified : undefined, replace: overwrite !== 'refuse' };
     return locks.while([path], 'is being uploaded', () =>
       from(decideOverwrite(store, path, overwrite, modified)).pipe(
-        mergeMap((decision) =>
-          decision === 'skip'
-            ? of<Reply>({ type: 'skipped' })
-            : withTotal(pump(content, toStore(store, path, options))),
-        ),
+        mergeMap((decision) => (decision === 'skip' ? of<Reply>({ type: 'skipped' }) : this.#receive(upload))),
       ),
+    );
+  }
+
+  #receive({ path, from: content, blocks, resume, size, modified, keepTime, mode, overwrite, fsync }: Upload) {
+    const { store } = this.#options;
+    const source = blocks && resume ? keepable({ size, modified }, blocks) : undefined;
+    const options = { size, mode, fsync, modified: keepTime ? modified : undefined, replace: overwrite !== 'refuse' };
+    return from(source ? findCheckpoint(store, path, source) : Promise.resolve(undefined)).pipe(
+      mergeMap((have) => {
+        const keep = source && { ...source, from: have };
+        return withTotal(lendingPump(content(have), toStore(store, path, { ...options, keep })));
+      }),
     );
   }
 

@@ -29,7 +29,8 @@ export const reportTransfer = (
     defer(() => {
       const start = performance.now();
       let bytes = 0;
-      let skipped = false;
+      // Said by the last reply; the stream itself ends a moment later, when files are closed.
+      let outcome: 'completed' | 'skipped' | undefined;
       const end = (outcome: TransferReport['outcome'], error?: SluiceError) => {
         const seconds = (performance.now() - start) / 1000;
         report({ direction, path, bytes, seconds, outcome, ...(error === undefined ? {} : { error }) });
@@ -38,11 +39,11 @@ export const reportTransfer = (
         tap({
           next: (reply) => {
             if (reply.type === 'progress' || reply.type === 'completed') bytes = reply.bytes;
-            if (reply.type === 'skipped') skipped = true;
+            if (reply.type === 'completed' || reply.type === 'skipped') outcome = reply.type;
           },
-          complete: () => end(skipped ? 'skipped' : 'completed'),
+          complete: () => end(outcome ?? 'completed'),
           error: (error: unknown) => end('failed', sluiceError(error)),
-          unsubscribe: () => end('failed', new CancelledError()),
+          unsubscribe: () => (outcome === undefined ? end('failed', new CancelledError()) : end(outcome)),
         }),
       );
     });

@@ -20,8 +20,8 @@ export class LocalFile implements OpenFile {
     this.#shownPath = shownPath;
   }
 
-  get content(): Source {
-    const bytes = readFile(this.#handle, { end: this.entry.size }, this.#shownPath);
+  content(start = 0, end = this.entry.size): Source {
+    const bytes = readFile(this.#handle, { start, end }, this.#shownPath);
     const check$ = defer(() => this.#assertUnchanged()).pipe(ignoreElements());
     return Object.assign((open$: Observable<boolean>) => concat(bytes(open$), check$), {
       lend: (valve: Valve) => concat(bytes.lend(valve), check$),

@@ -4,7 +4,9 @@ import { FileError } from '../errors/errors.ts';
 import { systemCode } from '../errors/from-system.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import { PART_PREFIX, type RemotePath, checkSegment, formatPath } from '../protocol/path.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { entryOf } from './entry-of.ts';
+import { findKept } from './hidden-file.ts';
 import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
@@ -82,6 +84,11 @@ export class LocalFolderStore implements Store {
       await handle.close();
       throw error;
     }
+  }
+
+  async kept(path: RemotePath): Promise<Checkpoint | undefined> {
+    if (path.length === 0) return undefined;
+    return this.#gate.atPlace(path, 'cannot read', findKept);
   }
 
   async begin(path: RemotePath, options: PartOptions): Promise<Part> {

@@ -1,68 +1,85 @@
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, statfs, unlink } from 'node:fs/promises';
+import { link, lstat, rename, statfs, unlink } from 'node:fs/promises';
+import { map } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { fileError, systemCode } from '../errors/from-system.ts';
-import { type Entry, PERMISSION_BITS } from '../protocol/entry.ts';
-import { PART_PREFIX } from '../protocol/path.ts';
+import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
-import { entryOf } from './entry-of.ts';
+import { type HiddenFile, claimHidden, createHidden, holdsItsName } from './hidden-file.ts';
 import type { Place } from './path-gate.ts';
-import type { CommitOptions, Part, PartOptions } from './store.ts';
-
-const CREATE_NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+import { recordBlocks } from './record-blocks.ts';
+import type { Part, PartOptions } from './store.ts';
 
 /**
  * A file of a local folder that is being written: a hidden file beside its target, which takes the target's name when
  * all of it is there. Holds the target's folder open, so that the name lands where it was asked for.
  */
 export class LocalPart implements Part {
-  readonly content: Sink;
   readonly #place: Place;
   readonly #shownPath: string;
-  readonly #location: string;
-  readonly #handle: FileHandle;
+  readonly #hidden: HiddenFile;
+  readonly #options: PartOptions;
   readonly #replacedMode: number | undefined;
   #ended = false;
 
-  private constructor(place: Place, shownPath: string, location: string, handle: FileHandle, replacedMode?: number) {
+  private constructor(
+    place: Place,
+    shownPath: string,
+    hidden: HiddenFile,
+    options: PartOptions,
+    replacedMode?: number,
+  ) {
     this.#place = place;
     this.#shownPath = shownPath;
-    this.#location = location;
-    this.#handle = handle;
+    this.#hidden = hidden;
+    this.#options = options;
     this.#replacedMode = replacedMode;
-    this.content = writeFile(handle, shownPath);
   }
 
-  /** Makes the hidden file. The place is the part's from here on, also when this fails. */
-  static async begin(place: Place, shownPath: string, { size }: PartOptions): Promise<LocalPart> {
+  /** Makes the hidden file, or takes up a kept one. The place is the part's from here on, also when this fails. */
+  static async begin(place: Place, shownPath: string, options: PartOptions): Promise<LocalPart> {
     try {
+      const { size, keep } = options;
       const replacedMode = await modeOfReplaced(place, shownPath);
-      if (size !== undefined) await assertRoom(place, shownPath, size);
-      const location = `${place.folder.location}/${PART_PREFIX}${randomBytes(8).toString('hex')}`;
+      if (size !== undefined) await assertRoom(place, shownPath, size - (keep?.from?.offset ?? 0));
       // Nobody may read in the part what they could not read in the file that it replaces.
-      const handle = await open(location, CREATE_NEW, replacedMode);
-      return new LocalPart(place, shownPath, location, handle, replacedMode);
+      const hidden = keep?.from ? await claimHidden(place, keep.from) : await createHidden(place, keep, replacedMode);
+      return new LocalPart(place, shownPath, hidden, options, replacedMode);
     } catch (error) {
       await place.folder.handle.close();
       throw error;
     }
   }
 
-  async commit({ modified, mode, replace = true, fsync = true }: CommitOptions): Promise<Entry> {
+  get content(): Sink {
+    const { handle, journal } = this.#hidden;
+    const { keep } = this.#options;
+    const start = keep?.from?.offset ?? 0;
+    return (valve) => (bytes$) => {
+      const written$ = bytes$.pipe(
+        writeFile(handle, this.#shownPath, start)(valve),
+        map(({ bytes }) => ({ bytes: start + bytes })),
+      );
+      return journal && keep ? written$.pipe(recordBlocks(journal, keep.digest$, start)) : written$;
+    };
+  }
+
+  async commit(): Promise<void> {
+    const { handle, journal } = this.#hidden;
+    const { fsync = true } = this.#options;
     try {
-      const finalMode = mode ?? this.#replacedMode;
-      if (finalMode !== undefined) await this.#handle.chmod(finalMode);
-      // As a Date, because Node takes a negative number, a time before 1970, for now.
-      if (modified !== undefined) await this.#handle.utimes(new Date(modified), new Date(modified));
-      if (fsync) await this.#handle.sync();
-      const entry = entryOf(this.#place.name, await this.#handle.stat());
-      if (replace) await rename(this.#location, this.#place.location);
-      else await this.#nameUnlessTaken();
+      // Before the journal goes: most of what can fail fails here, and then the part is kept with it.
+      if (fsync && journal !== undefined) await handle.sync();
+      const restoreJournal = await journal?.remove();
+      try {
+        await this.#finishContent();
+        await this.#takeName();
+      } catch (error) {
+        await restoreJournal?.();
+        throw error;
+      }
       if (fsync) await this.#place.folder.handle.sync();
       await this.#end();
-      return entry;
     } catch (error) {
       throw fileError(error, `${this.#shownPath}: cannot write`, 'WRITE_FAILED');
     }
@@ -71,22 +88,52 @@ export class LocalPart implements Part {
   async discard(): Promise<void> {
     if (this.#ended) return;
     try {
-      await unlink(this.#location).catch(ignoreMissing);
+      await unlink(this.#hidden.location).catch(ignoreMissing);
     } finally {
       await this.#end();
     }
   }
 
+  async suspend(): Promise<void> {
+    if (this.#ended) return;
+    const { journal } = this.#hidden;
+    if ((await journal?.checkpoint()) === undefined) return this.discard();
+    try {
+      await journal?.hand(null);
+    } finally {
+      await this.#end();
+    }
+  }
+
+  async #finishContent(): Promise<void> {
+    const { handle } = this.#hidden;
+    const { modified, mode = this.#replacedMode, fsync = true } = this.#options;
+    if (mode !== undefined) await handle.chmod(mode);
+    // As a Date, because Node takes a negative number, a time before 1970, for now.
+    if (modified !== undefined) await handle.utimes(new Date(modified), new Date(modified));
+    if (fsync) await handle.sync();
+  }
+
+  async #takeName(): Promise<void> {
+    const { location, journal } = this.#hidden;
+    // A name that the next try can find could also be found by somebody who thinks that this transfer is dead.
+    if (journal !== undefined && !(await holdsItsName(this.#hidden)))
+      throw new FileError('BUSY', `${this.#shownPath}: another transfer took the unfinished file`);
+    const { replace = true } = this.#options;
+    if (replace) await rename(location, this.#place.location);
+    else await this.#nameUnlessTaken();
+  }
+
   // A hard link fails if the name is taken, which rename does not; both happen at one stroke.
   async #nameUnlessTaken(): Promise<void> {
-    await link(this.#location, this.#place.location);
-    await unlink(this.#location);
+    await link(this.#hidden.location, this.#place.location);
+    await unlink(this.#hidden.location);
   }
 
   async #end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    await this.#handle.close();
+    await this.#hidden.handle.close();
     await this.#place.folder.handle.close();
   }
 }

@@ -1,6 +1,7 @@
 import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
+import type { BlockDigests, Checkpoint, ContentIdentity } from './checkpoint.ts';
 
 /**
  * Where files live. Sessions and transfers know no more about a place than this; the local folder is one, an object
@@ -17,7 +18,16 @@ export interface Store {
   /** Opens a file to be read; the caller closes it. */
   open(path: RemotePath): Promise<OpenFile>;
 
-  /** Begins to write a file that nobody sees before its `commit`; the caller ends it with `commit` or `discard`. */
+  /**
+   * How far an earlier transfer to this path came; nothing if none broke off, or if another one goes on with it. A store
+   * that keeps no parts leaves this method out.
+   */
+  kept?(path: RemotePath): Promise<Checkpoint | undefined>;
+
+  /**
+   * Begins to write a file that nobody sees before its `commit`; the caller ends it with `commit`, `discard` or
+   * `suspend`.
+   */
   begin(path: RemotePath, options: PartOptions): Promise<Part>;
 
   /** Removes one file. */
@@ -38,17 +48,17 @@ export interface Store {
 export interface OpenFile {
   /** What the file was when it was opened. */
   readonly entry: Entry;
-  /** All its bytes, once. Errors with `SOURCE_CHANGED` if the file became another while it was read. */
-  readonly content: Source;
+  /**
+   * Its bytes from `start` (default 0) to `end` (default its size). Errors with `SOURCE_CHANGED` if the file became
+   * another while it was read.
+   */
+  content(start?: number, end?: number): Source;
   close(): Promise<void>;
 }
 
 export interface PartOptions {
   /** Content length in bytes where it is known: a store without that much room refuses at once. */
   readonly size?: number | undefined;
-}
-
-export interface CommitOptions {
   /** Modified time to set, in milliseconds since 1970 UTC. @default the time of the last write */
   readonly modified?: number | undefined;
   /** Permission bits to set. @default those of the replaced file, or the system's default */
@@ -57,14 +67,28 @@ export interface CommitOptions {
   readonly replace?: boolean | undefined;
   /** Whether content and name are forced to the disk before `commit` ends. @default true */
   readonly fsync?: boolean | undefined;
+  /** Lets what was verified outlive a transfer that breaks off. @default nothing is kept */
+  readonly keep?: PartKeeping | undefined;
+}
+
+/** What a part that may be taken up again has to know. */
+export interface PartKeeping extends ContentIdentity, BlockDigests {
+  /**
+   * Goes on behind this checkpoint, which `Store.kept` gave; `begin` fails with `OFFSET_MISMATCH` if it is not there any
+   * more. @default an empty part, in place of any older one
+   */
+  readonly from?: Checkpoint | undefined;
 }
 
 /** A file that is being written and has no name yet. */
 export interface Part {
-  /** Takes the content, once. Completes when the store has every byte. */
+  /** Takes the content from where the part begins, once; progress counts from the content's start. Completes when the
+   * store has every byte. */
   readonly content: Sink;
   /** Gives the part its name, at one stroke: others see the old file or the whole new one. */
-  commit(options: CommitOptions): Promise<Entry>;
+  commit(): Promise<void>;
   /** Removes what was written. Harmless after `commit` or a second time. */
   discard(): Promise<void>;
+  /** Ends for now: a part that may be kept and has verified blocks stays for the next try, any other is discarded. */
+  suspend(): Promise<void>;
 }

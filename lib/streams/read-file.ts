@@ -3,6 +3,7 @@ import { Observable } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { fileError } from '../errors/from-system.ts';
 import type { LendingSource } from './flow.ts';
+import { PieceLender } from './piece-lender.ts';
 import type { Valve } from './valve.ts';
 
 export interface FileRange {
@@ -34,29 +35,6 @@ export const readFile = (handle: FileHandle, range: FileRange, name: string): Le
   });
 
 const fresh = (length: number): Buffer => Buffer.allocUnsafeSlow(length);
-
-/** Hands out pieces of memory, and hands them out again when every byte of them has come back. */
-class PieceLender {
-  readonly #pieceBytes: number;
-  readonly #free: ArrayBuffer[] = [];
-  readonly #out = new Map<ArrayBufferLike, number>();
-
-  constructor(pieceBytes: number) {
-    this.#pieceBytes = pieceBytes;
-  }
-
-  lend(length: number): Buffer {
-    const memory = this.#free.pop() ?? new ArrayBuffer(this.#pieceBytes);
-    this.#out.set(memory, length);
-    return Buffer.from(memory, 0, length);
-  }
-
-  takeBack({ buffer, length }: Buffer): void {
-    const left = (this.#out.get(buffer) ?? 0) - length;
-    if (left > 0) this.#out.set(buffer, left);
-    else if (this.#out.delete(buffer)) this.#free.push(buffer as ArrayBuffer);
-  }
-}
 
 const read = (
   handle: FileHandle,

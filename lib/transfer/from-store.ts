@@ -13,5 +13,5 @@ export const fromStore =
     withResource(
       () => store.open(path),
       (file) => file.close(),
-      (file) => file.content(open$),
+      (file) => file.content()(open$),
     );

@@ -4,7 +4,7 @@ import { defer, mergeMap } from 'rxjs';
 import { fileError } from '../errors/from-system.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import { LocalFolderStore } from '../store/local-folder.ts';
-import type { CommitOptions, PartOptions, Store } from '../store/store.ts';
+import type { PartOptions, Store } from '../store/store.ts';
 import type { Sink, Source } from '../streams/flow.ts';
 import { fromStore } from './from-store.ts';
 import { toStore } from './to-store.ts';
@@ -46,7 +46,7 @@ export const fromFile =
  * which takes its name, flushed, when the source completes. On any error and on unsubscribing the old file is untouched.
  */
 export const toFile =
-  (path: string, options: PartOptions & CommitOptions = {}): Sink =>
+  (path: string, options: PartOptions = {}): Sink =>
   (valve) =>
   (bytes$) =>
     defer(() => locateFile(path)).pipe(mergeMap((file) => toStore(file.store, file.path, options)(valve)(bytes$)));

@@ -1,8 +1,16 @@
+import type { SluiceError } from '../errors/errors.ts';
+
 /** How a transfer is doing. */
 export interface TransferProgress {
-  /** The last one that comes says `completed` (verified and kept by the receiver) or `skipped` (the target stays). */
-  readonly state: 'moving' | 'completed' | 'skipped';
-  /** Content bytes written by the receiving side here, or handed to the connection by the sending one. */
+  /**
+   * The last one that comes says `completed` (verified and kept by the receiver) or `skipped` (the target stays).
+   * `waiting` says that it broke off and begins again.
+   */
+  readonly state: 'moving' | 'waiting' | 'completed' | 'skipped';
+  /**
+   * Content bytes written by the receiving side here, or handed to the connection by the sending one; those of an
+   * earlier try that was taken up included.
+   */
   readonly bytes: number;
   /** Content length, where it is known. */
   readonly total: number | undefined;
@@ -10,6 +18,20 @@ export interface TransferProgress {
   readonly rate: number;
   /** Seconds still to go at that rate; unknown without a total or before anything has moved. */
   readonly eta: number | undefined;
+  /** Bytes of the content that were there from an earlier try when this one began; missing if there were none. */
+  readonly resumed?: number;
+  /** With state `waiting`: what broke the transfer off. */
+  readonly trouble?: SluiceError;
+  /** With state `waiting`: milliseconds until it begins again. */
+  readonly waitMs?: number;
+}
+
+/** What is known of a content by now. */
+export interface ContentFacts {
+  /** Its length in bytes. */
+  readonly total?: number | undefined;
+  /** Bytes of it that were there before this transfer. @default 0 */
+  readonly resumed?: number;
 }
 
 // Weight of the past halves in this many seconds: steady to read, and quick to show a stall.
@@ -23,12 +45,12 @@ export class ProgressMeter {
   #recentBytes = 0;
   #recentSeconds = 0;
 
-  /** The progress at `bytes`, counted from the start of the content. */
-  at(state: TransferProgress['state'], bytes: number, total: number | undefined): TransferProgress {
-    const rate = this.#rate(bytes);
+  /** The progress at `bytes`, counted from the start of the content; `resumed` of them do not count for the rate. */
+  at(state: TransferProgress['state'], bytes: number, { total, resumed = 0 }: ContentFacts = {}): TransferProgress {
+    const rate = this.#rate(Math.max(0, bytes - resumed));
     const left = total === undefined ? undefined : Math.max(0, total - bytes);
     const eta = left === undefined || rate === 0 ? undefined : left / rate;
-    return { state, bytes, total, rate, eta };
+    return { state, bytes, total, rate, eta, ...(resumed > 0 && { resumed }) };
   }
 
   #rate(bytes: number): number {

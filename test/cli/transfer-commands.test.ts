@@ -145,12 +145,12 @@ describe('sluice get', () => {
     assert.match(stderr, /^sluice: [^\n]+\n$/);
   });
 
-  it('ends with 130 at Ctrl-C and leaves nothing half done', async (test) => {
+  it('ends with 130 at Ctrl-C and, told not to resume, leaves nothing half done', async (test) => {
     const root = await temporaryFolder(test);
     await writeFile(join(root, 'endless'), '');
     const store = drippingStore(await LocalFolderStore.open(root));
     const { url, here, events } = await start(test, { store });
-    const toFile = new CliProcess(test, ['get', url('endless')], { cwd: here });
+    const toFile = new CliProcess(test, ['get', '--no-resume', url('endless')], { cwd: here });
     const toOutput = new CliProcess(test, ['get', url('endless'), '-'], { cwd: here });
     await Promise.all([
       toOutput.stdout.waitFor(/[^]/),

@@ -169,7 +169,7 @@ export const drippingStore = (store: Store): Store => ({
   stat: (path) => store.stat(path),
   open: async (path) => {
     const file = await store.open(path);
-    const content = fromReadable(Readable.from(drips()));
+    const content = (start = 0, end = DRIPPING_SIZE) => fromReadable(Readable.from(drips(end - start)));
     return { entry: { ...file.entry, size: DRIPPING_SIZE }, content, close: () => file.close() };
   },
   begin: (path, options) => store.begin(path, options),
@@ -180,9 +180,9 @@ export const drippingStore = (store: Store): Store => ({
   space: () => store.space(),
 });
 
-async function* drips(): AsyncGenerator<Buffer> {
-  for (;;) {
+async function* drips(bytes: number): AsyncGenerator<Buffer> {
+  for (let left = bytes; left > 0; left -= DRIP_BYTES) {
     await sleep(DRIP_PAUSE_MS);
-    yield Buffer.alloc(DRIP_BYTES);
+    yield Buffer.alloc(Math.min(DRIP_BYTES, left));
   }
 }

@@ -26,13 +26,21 @@ export const messageFrame = (message: unknown): Buffer => rawFrame(JSON.stringif
 
 export const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-/** A whole content on the wire: one frame, the empty one, and a trailer that is true where `trailer` does not lie. */
-export const contentFrames = (content: string | Buffer, trailer: RawMessage = {}): Buffer =>
-  Buffer.concat([
-    content.length === 0 ? Buffer.alloc(0) : rawFrame(content),
-    rawFrame(''),
-    messageFrame({ bytes: Buffer.byteLength(content), digest: sha256(content), ...trailer }),
-  ]);
+const BLOCK_BYTES = 1024 * 1024;
+
+/** A whole content on the wire: a frame for each block, and trailers of which the last is true where `trailer` does not lie. */
+export const contentFrames = (content: string | Buffer, trailer: RawMessage = {}): Buffer => {
+  const rest = Buffer.from(content);
+  const parts: Buffer[] = [];
+  for (let at = 0; at === 0 || at < rest.length; at += BLOCK_BYTES) {
+    const block = rest.subarray(at, at + BLOCK_BYTES);
+    const bytes = at + block.length;
+    const more = bytes < rest.length ? { more: true } : trailer;
+    const frame = block.length === 0 ? Buffer.alloc(0) : rawFrame(block);
+    parts.push(frame, rawFrame(''), messageFrame({ bytes, digest: sha256(block), ...more }));
+  }
+  return Buffer.concat(parts);
+};
 
 /** Reads nothing but what it is asked for, so that a test can also be the peer that does not read. */
 export class RawPeer {
@@ -108,11 +116,18 @@ export class RawPeer {
     }
   }
 
-  /** A whole content with its trailer. */
+  /** A whole content, and what a receipt says of it: its last trailer, with the digest of all blocks' digests. */
   async content(): Promise<{ content: Buffer; trailer: RawMessage }> {
     const frames: Buffer[] = [];
-    for (let frame = await this.frame(); frame.length > 0; frame = await this.frame()) frames.push(frame);
-    return { content: Buffer.concat(frames), trailer: await this.message() };
+    const digests: Buffer[] = [];
+    for (;;) {
+      for (let frame = await this.frame(); frame.length > 0; frame = await this.frame()) frames.push(frame);
+      const trailer = await this.message();
+      digests.push(Buffer.from(String(trailer['digest']), 'hex'));
+      if (trailer['more'] === true) continue;
+      const digest = digests.length === 1 ? trailer['digest'] : sha256(Buffer.concat(digests));
+      return { content: Buffer.concat(frames), trailer: { ...trailer, digest } };
+    }
   }
 
   /** Breaks the connection off with a reset. */

@@ -64,13 +64,13 @@ export const startServer = async (test: TestContext, options: Partial<ServeOptio
   };
 };
 
-/** A client of a test server, closed when the test ends. */
+/** A client of a test server, closed when the test ends; it fails at once unless told to try again. */
 export const startClient = async (
   test: TestContext,
   { port }: Pick<TestServer, 'port'>,
   options: ConnectClientOptions = {},
 ): Promise<Client> => {
-  const client = await connectClient({ host: '127.0.0.1', port, ...options });
+  const client = await connectClient({ host: '127.0.0.1', port, retries: 0, ...options });
   test.after(() => client.close());
   return client;
 };

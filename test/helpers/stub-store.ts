@@ -1,5 +1,4 @@
 import {
-  type CommitOptions,
   type Entry,
   type OpenFile,
   type Part,
@@ -49,18 +48,11 @@ export const fileEntry = (name: string, size: number): Entry => ({
 /** A part that gives what it takes to a sink, and whose end is told. */
 export const stubPart = (
   content: Part['content'],
-  {
-    commit = () => undefined,
-    discard = () => undefined,
-  }: { commit?: (options: CommitOptions) => void; discard?: () => void } = {},
-): Part => ({
-  content,
-  commit: (options) => {
-    commit(options);
-    return Promise.resolve(fileEntry('stub', 0));
-  },
-  discard: () => {
-    discard();
+  { commit = () => undefined, discard = () => undefined }: { commit?: () => void; discard?: () => void } = {},
+): Part => {
+  const settled = (act: () => void) => () => {
+    act();
     return Promise.resolve();
-  },
-});
+  };
+  return { content, commit: settled(commit), discard: settled(discard), suspend: settled(discard) };
+};

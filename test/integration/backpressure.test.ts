@@ -68,7 +68,7 @@ describe('a transfer of 1 GiB', () => {
   it('pauses the reading server while the downloading client is stopped, and goes on', async (test) => {
     const { taken, content } = countedChunks();
     const gate = new GatedSink();
-    const file = { entry: fileEntry('big', GIB), content, close: () => Promise.resolve() };
+    const file = { entry: fileEntry('big', GIB), content: () => content, close: () => Promise.resolve() };
     const server = await startServer(test, { store: stubStore({ open: () => Promise.resolve(file) }) });
     const client = await startClient(test, server);
     await stopAndGo(gate, taken, lastValueFrom(pump(client.source(['big']), gate.sink)));
@@ -79,7 +79,7 @@ describe('a transfer of 1 GiB', () => {
     const { content } = countedChunks();
     const gate = new GatedSink();
     gate.stop();
-    const file = { entry: fileEntry('big', GIB), content, close: () => Promise.resolve() };
+    const file = { entry: fileEntry('big', GIB), content: () => content, close: () => Promise.resolve() };
     const server = await startServer(test, { store: stubStore({ open: () => Promise.resolve(file) }) });
     const client = await startClient(test, server);
     const running = pump(client.source(['big']), gate.sink).subscribe({ error: () => undefined });

@@ -355,7 +355,7 @@ describe('a server', () => {
     const content = Buffer.alloc(3 * 1024 * 1024, 'x');
     const entry = { name: 'a', kind: 'file', size: content.length, modified: 0, mode: 0o644 } as const;
     const store: Store = Object.assign(Object.create(folder) as LocalFolderStore, {
-      open: () => Promise.resolve({ entry, content: fromChunks([content]), close: () => Promise.resolve() }),
+      open: () => Promise.resolve({ entry, content: () => fromChunks([content]), close: () => Promise.resolve() }),
     });
     const server = await startServer(test, { store, limits: { dataFrame: 8 * 1024 * 1024 } });
     const peer = await openSession(test, server);
@@ -508,7 +508,7 @@ describe('a client', () => {
     const file = join(folder, 'a');
     await writeFile(file, 'abc');
     await utimes(file, 1_700_000_000, 1_700_000_000);
-    const options = { overwrite: 'refuse', keepTime: true, fsync: false } as const;
+    const options = { overwrite: 'refuse', keepTime: true, fsync: false, resume: true } as const;
     const done = lastValueFrom(client.upload(file, ['pub', 'a'], options));
     const about = { size: 3, modified: 1_700_000_000_000, ...options };
     const request = await peer.message();

@@ -338,7 +338,7 @@ describe('a client whose server answers transfers out of turn', () => {
   it('overlooks fields that it does not know', async (test) => {
     const scene = await startScene(test);
     const { id, outcome } = await beginDownload(scene);
-    const data = await acceptTransfer(scene, id, { offset: 1, block: { size: 2 }, __proto__: { entry: 5 } });
+    const data = await acceptTransfer(scene, id, { speed: 1, block: { size: 2 }, __proto__: { entry: 5 } });
     data.write(contentFrames('abc', { blocks: [1, 2, 3] }));
     assert.equal(await outcome, 'completed');
     const receipt = await scene.control.message();

@@ -32,30 +32,30 @@ describe('LocalFile', () => {
     it(`gives all of its ${size} bytes`, async (test) => {
       const content = pattern(size);
       const { file } = await opened(test, content);
-      assert.ok((await bytesOf(file.content)).equals(content));
+      assert.ok((await bytesOf(file.content())).equals(content));
     });
 
   it('errors when it grew after it was opened', async (test) => {
     const { path, file } = await opened(test, pattern(100));
     await appendFile(path, 'more');
-    await assert.rejects(bytesOf(file.content), { code: 'SOURCE_CHANGED', message: /100.*104/ });
+    await assert.rejects(bytesOf(file.content()), { code: 'SOURCE_CHANGED', message: /100.*104/ });
   });
 
   it('errors when it shrank after it was opened', async (test) => {
     const { path, file } = await opened(test, pattern(100));
     await truncate(path, 50);
-    await assert.rejects(bytesOf(file.content), { code: 'SOURCE_CHANGED' });
+    await assert.rejects(bytesOf(file.content()), { code: 'SOURCE_CHANGED' });
   });
 
   it('errors when it was written to without a change of its size', async (test) => {
     const { path, file } = await opened(test, pattern(100));
     await writeFile(path, pattern(100));
-    await assert.rejects(bytesOf(file.content), { code: 'SOURCE_CHANGED' });
+    await assert.rejects(bytesOf(file.content()), { code: 'SOURCE_CHANGED' });
   });
 
   it('errors also when an empty file got its first byte', async (test) => {
     const { path, file } = await opened(test, Buffer.alloc(0));
     await appendFile(path, 'x');
-    await assert.rejects(bytesOf(file.content), { code: 'SOURCE_CHANGED' });
+    await assert.rejects(bytesOf(file.content()), { code: 'SOURCE_CHANGED' });
   });
 });

@@ -49,17 +49,17 @@ const namesIn = async (store: LocalFolderStore, path: RemotePath): Promise<strin
 const contentOf = async (store: LocalFolderStore, path: RemotePath): Promise<string> => {
   const file = await store.open(path);
   try {
-    return (await bytesOf(file.content)).toString();
+    return (await bytesOf(file.content())).toString();
   } finally {
     await file.close();
   }
 };
 
 const put = async (store: LocalFolderStore, path: RemotePath, text: string): Promise<void> => {
-  const part = await store.begin(path, {});
+  const part = await store.begin(path, { fsync: false });
   try {
     await valuesOf(of(Buffer.from(text)).pipe(part.content(new Valve())));
-    await part.commit({ fsync: false });
+    await part.commit();
   } finally {
     await part.discard();
   }

@@ -2,12 +2,12 @@ import { type Entry, type Part, type Space, type Store, UnsupportedError, toNoth
 
 /** A store that takes every file and keeps none, so that an upload is measured without the receiver's disk. */
 export class DiscardingStore implements Store {
-  begin([name = '']: readonly string[], { size = 0 }: { readonly size?: number | undefined }): Promise<Part> {
-    const entry: Entry = { name, kind: 'file', size, modified: 0, mode: 0o644 };
+  begin(): Promise<Part> {
     return Promise.resolve({
       content: toNothing(),
-      commit: () => Promise.resolve(entry),
+      commit: () => Promise.resolve(),
       discard: () => Promise.resolve(),
+      suspend: () => Promise.resolve(),
     });
   }
 

@@ -1,7 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs';
 import { LimitError, ProtocolError, type SluiceError } from '../../errors/errors.ts';
 import type { ControlChannel } from './control-channel.ts';
-import { type ReplyMessage, type Request, type Trailer, errorMessage, remoteError } from './messages.ts';
+import { type ContentProof, type ReplyMessage, type Request, errorMessage, remoteError } from './messages.ts';
 
 type WithoutId<R> = R extends unknown ? Omit<R, 'id'> : never;
 
@@ -17,7 +17,7 @@ export interface OpenRequest {
   /** The replies that come, the final one included; errors with a `RemoteError` where the server says no. */
   readonly reply$: Observable<ReplyMessage>;
   /** Tells the server what was received and kept; from then on giving up the request cancels nothing. */
-  confirm(receipt: Trailer): Observable<never>;
+  confirm(receipt: ContentProof): Observable<never>;
   /** Tells the server that the request failed here. */
   abort(error: SluiceError): void;
 }

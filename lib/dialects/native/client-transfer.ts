@@ -4,6 +4,7 @@ import {
   NEVER,
   Observable,
   ReplaySubject,
+  Subject,
   catchError,
   concat,
   defer,
@@ -16,18 +17,19 @@ import {
 } from 'rxjs';
 import { ProtocolError, RemoteError, VerificationError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
-import { type DigestName, createDigest } from '../../operators/digest.ts';
+import type { DigestName } from '../../operators/digest.ts';
+import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Progress } from '../../streams/flow.ts';
-import { pump, pumpWithin } from '../../streams/pump.ts';
+import { pumpWithin } from '../../streams/pump.ts';
 import type { Download, Reply, Upload } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import { type DataOffer, awaitOnOwnPort, connectData } from './data-connections.ts';
 import type { Liveness } from './liveness.ts';
-import type { ReplyMessage, Trailer } from './messages.ts';
+import type { ContentProof, ReplyMessage } from './messages.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
-// The frames of a content are views of its chunks, each sent once.
+// A content's frames are views of its chunks, each sent once, and a block is handed on once.
 const lendingPump = pumpWithin({ lend: true });
 
 export interface ClientTransferOptions {
@@ -63,18 +65,30 @@ export class ClientTransfer {
   }
 
   /** Runs a download: progress while the sink takes it, `completed` when the server was told that it is kept. */
-  download({ path, to }: Download): Observable<Reply> {
-    return this.#request({ type: 'get', path: [...path] }, ({ reply, request, socket$ }) => {
+  download({ path, resume: have, to }: Download): Observable<Reply> {
+    const resume = this.#resumeWords(have);
+    return this.#request({ type: 'get', path: [...path], ...resume }, ({ reply, request, socket$ }) => {
       if (reply.type === 'completed') return EMPTY;
-      const { entry } = reply as Accepted;
+      const { entry, offset = 0 } = reply as Accepted;
       if (entry === undefined) throw new ProtocolError('MESSAGE_INVALID', 'the server did not say what it will send');
-      let kept: Trailer = { bytes: 0, digest: '' };
-      const content = this.#content((trailer) => (kept = trailer));
+      if (offset !== (resume.resume?.offset ?? 0))
+        throw new ProtocolError('OFFSET_MISMATCH', `the server goes on at ${offset}, which was not asked for`);
+      let kept: ContentProof = { bytes: 0, digest: '' };
+      const block$ = new Subject<string>();
+      const { size, modified, mode } = entry;
+      const options = {
+        ...this.#content(offset, (proof) => (kept = proof)),
+        size,
+        onBlock: (digest: string) => block$.next(digest),
+      };
+      const blocks = { algorithm: this.#options.digestName, digest$: block$.asObservable() };
       return concat(
         socket$.pipe(
           mergeMap((socket) =>
             // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
-            pump(receiveContent(socket, content), to(entry)).pipe(finalize(() => socket.destroy())),
+            lendingPump(receiveContent(socket, options), to({ size, modified, mode, offset, blocks })).pipe(
+              finalize(() => socket.destroy()),
+            ),
           ),
           map(progressReply),
         ),
@@ -84,17 +98,34 @@ export class ClientTransfer {
   }
 
   /** Runs an upload: progress while the connection takes it, `completed` when the server says that it is kept. */
-  upload({ path, from, ...about }: Upload): Observable<Reply> {
-    let sent: Trailer | undefined;
+  upload({ path, from, size, modified, keepTime, mode, overwrite, fsync, resume }: Upload): Observable<Reply> {
+    const about = { size, modified, keepTime, mode, overwrite, fsync, resume };
+    let sent: ContentProof | undefined;
     return this.#request({ ...about, type: 'put', path: [...path] }, ({ reply, socket$ }) => {
       if (reply.type === 'skipped') return of<Reply>({ type: 'skipped' });
       if (reply.type === 'completed') return of<Reply>({ type: 'completed', bytes: assertSame(reply, sent).bytes });
-      const content = this.#content((trailer) => (sent = trailer));
+      const have = this.#checkpointOf(reply as Accepted, about);
+      const content = this.#content(have?.offset ?? 0, (proof) => (sent = proof));
       return socket$.pipe(
-        mergeMap((socket) => lendingPump(from, sendContent(socket, content))),
+        mergeMap((socket) => lendingPump(from(have), sendContent(socket, content))),
         map(progressReply),
       );
     });
+  }
+
+  /** A checkpoint as a get says it; one of another digest than the session's means nothing to the server. */
+  #resumeWords(have: Checkpoint | undefined): { resume?: Omit<Checkpoint, 'algorithm'> } {
+    if (have?.algorithm !== this.#options.digestName) return {};
+    const { offset, size, modified, digest } = have;
+    return { resume: { offset, size, modified, digest } };
+  }
+
+  /** What the server says that it has of an upload. */
+  #checkpointOf({ offset = 0, digest }: Accepted, { size, modified, resume }: Partial<Upload>): Checkpoint | undefined {
+    if (offset === 0) return undefined;
+    if (!resume || size === undefined || modified === undefined || digest === undefined)
+      throw new ProtocolError('OFFSET_MISMATCH', `the server goes on at ${offset}, which was not asked for`);
+    return { offset, size, modified, digest, algorithm: this.#options.digestName };
   }
 
   #request(
@@ -132,9 +163,9 @@ export class ClientTransfer {
     return of({ words: {}, connect });
   }
 
-  #content(onTrailer: (trailer: Trailer) => void): ContentOptions {
+  #content(offset: number, onProof: (proof: ContentProof) => void): ContentOptions {
     const { digestName, maxFrame, liveness } = this.#options;
-    return { digest: createDigest(digestName), maxFrame, liveness, onTrailer };
+    return { digestName, maxFrame, offset, liveness, onProof };
   }
 }
 
@@ -178,7 +209,7 @@ const replyOrder = (): ((reply: ReplyMessage) => void) => {
   };
 };
 
-const assertSame = (kept: Trailer, sent: Trailer | undefined): Trailer => {
+const assertSame = (kept: ContentProof, sent: ContentProof | undefined): ContentProof => {
   if (sent === undefined)
     throw new ProtocolError('STATE_UNEXPECTED', 'the server confirmed content that was not sent yet');
   if (kept.bytes !== sent.bytes || kept.digest !== sent.digest)

@@ -1,59 +1,122 @@
 import { ProtocolError, VerificationError } from '../../errors/errors.ts';
-import type { Digest } from '../../operators/digest.ts';
+import { type DigestName, createDigest } from '../../operators/digest.ts';
+import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
-import { type Trailer, decodeTrailer } from './messages.ts';
+import { ContentDigest } from './content-digest.ts';
+import { type ContentProof, type Trailer, decodeTrailer } from './messages.ts';
 
 const MAX_TRAILER = 4 * 1024;
+const SMALL_BYTES = 64 * 1024;
 
-/** Takes one content from its wire form and proves it against the trailer. Pure; holds at most the trailer. */
+export interface ContentReaderOptions {
+  readonly digestName: DigestName;
+  /** Largest frame, in bytes. */
+  readonly maxFrame: number;
+  /** Where in the content its first byte stands; a whole number of blocks. */
+  readonly offset: number;
+  /** The whole content's length, where it was announced: more of it is refused with its first byte. */
+  readonly size?: number | undefined;
+  /** Gives the memory for a whole block. */
+  readonly allocate: (bytes: number) => Buffer;
+}
+
+/** What a piece of the wire form completed. */
+export interface VerifiedBlock {
+  readonly bytes: Buffer;
+  readonly digest: string;
+  /** What the whole content was, if this is its last block. */
+  readonly proof?: ContentProof;
+}
+
+/**
+ * Takes one content from its wire form and proves it block by block: nothing leaves before its digest was compared.
+ * Pure; holds one block and a trailer.
+ */
 export class ContentReader {
-  readonly #digest: Digest;
-  readonly #maxFrame: number;
-  #bytes = 0;
+  readonly #options: ContentReaderOptions;
+  readonly #content: ContentDigest;
+  #block: Buffer = NOTHING;
+  #filled = 0;
+  #bytes: number;
   #trailerPieces: Buffer[] | undefined;
 
-  constructor(digest: Digest, maxFrame: number) {
-    this.#digest = digest;
-    this.#maxFrame = maxFrame;
+  constructor(options: ContentReaderOptions) {
+    this.#options = options;
+    this.#content = new ContentDigest(options.digestName);
+    this.#bytes = options.offset;
   }
 
   /** The largest payload that may come next, in bytes. */
   get maxPayload(): number {
-    return this.#trailerPieces === undefined ? this.#maxFrame : MAX_TRAILER;
+    return this.#trailerPieces === undefined ? this.#options.maxFrame : MAX_TRAILER;
   }
 
   /**
-   * Takes a piece of a frame and tells what it was: bytes of the content, the verified end, or neither. Throws
-   * `SIZE_MISMATCH` or `DIGEST_MISMATCH` when the trailer tells of another content than the one that arrived.
+   * Takes a piece of a frame and gives the block that it completes, if it does. Throws `SIZE_MISMATCH` or
+   * `DIGEST_MISMATCH` when a trailer tells of other bytes than those that arrived.
    */
-  read({ length, left, bytes }: FramePiece): Buffer | Trailer | undefined {
+  read({ length, left, bytes }: FramePiece): VerifiedBlock | undefined {
     if (this.#trailerPieces === undefined) {
-      if (length === 0) {
-        this.#trailerPieces = [];
-        return undefined;
-      }
-      this.#bytes += bytes.length;
-      this.#digest.update(bytes);
-      return bytes;
+      if (length === 0) this.#trailerPieces = [];
+      else this.#keep(bytes, bytes.length + left);
+      return undefined;
     }
     if (length === 0)
       throw new ProtocolError('STATE_UNEXPECTED', 'a second empty frame stands where the trailer belongs');
     this.#trailerPieces.push(bytes);
-    return left > 0 ? undefined : this.#verify(decodeTrailer(Buffer.concat(this.#trailerPieces)));
+    if (left > 0) return undefined;
+    const trailer = decodeTrailer(Buffer.concat(this.#trailerPieces));
+    this.#trailerPieces = undefined;
+    return this.#endBlock(trailer);
   }
 
-  #verify(trailer: Trailer): Trailer {
+  #keep(bytes: Buffer, expected: number): void {
+    if (this.#filled + expected > BLOCK_BYTES)
+      throw new ProtocolError('FRAME_TOO_LARGE', `a block has more than ${BLOCK_BYTES} bytes before its trailer`);
+    const { size } = this.#options;
+    if (size !== undefined && this.#bytes + this.#filled + expected > size)
+      throw new VerificationError('SIZE_MISMATCH', `more than the announced ${size} bytes arrived`);
+    if (this.#filled + expected > this.#block.length) this.#grow(this.#filled + expected);
+    this.#filled += bytes.copy(this.#block, this.#filled);
+  }
+
+  /** A small content, of one frame, gets no more memory than it needs; anything else gets room for a whole block. */
+  #grow(needed: number): void {
+    const isSmall = this.#filled === 0 && needed <= SMALL_BYTES;
+    const block = isSmall ? Buffer.allocUnsafeSlow(needed) : this.#options.allocate(BLOCK_BYTES);
+    this.#block.copy(block, 0, 0, this.#filled);
+    this.#block = block;
+  }
+
+  #endBlock(trailer: Trailer): VerifiedBlock {
+    const bytes = this.#block.subarray(0, this.#filled);
+    this.#bytes += bytes.length;
+    const digest = this.#verify(bytes, trailer);
+    if (trailer.more && bytes.length < BLOCK_BYTES)
+      throw new ProtocolError('STATE_UNEXPECTED', `a block in the middle has ${bytes.length} bytes of ${BLOCK_BYTES}`);
+    this.#content.add(digest);
+    this.#block = NOTHING;
+    this.#filled = 0;
+    if (trailer.more) return { bytes, digest };
+    return { bytes, digest, proof: { bytes: this.#bytes, digest: this.#content.finish() } };
+  }
+
+  #verify(bytes: Buffer, trailer: Trailer): string {
     if (trailer.bytes !== this.#bytes)
       throw new VerificationError(
         'SIZE_MISMATCH',
         `${this.#bytes} bytes arrived where the sender counted ${trailer.bytes}`,
       );
-    const digest = this.#digest.finish();
+    const block = createDigest(this.#options.digestName);
+    block.update(bytes);
+    const digest = block.finish();
     if (trailer.digest !== digest)
       throw new VerificationError(
         'DIGEST_MISMATCH',
-        `the ${this.#digest.name} digest of what arrived is ${digest}, the sender's is ${trailer.digest}`,
+        `the ${this.#options.digestName} digest of the ${bytes.length} bytes before ${this.#bytes} is ${digest}, the sender's is ${trailer.digest}`,
       );
-    return trailer;
+    return digest;
   }
 }
+
+const NOTHING = Buffer.alloc(0);

@@ -1,42 +1,61 @@
-import type { Digest } from '../../operators/digest.ts';
+import { type DigestName, createDigest } from '../../operators/digest.ts';
+import { BLOCK_BYTES } from '../../protocol/block.ts';
 import { HEADER_BYTES, encodeFrame, encodeHeader } from '../../protocol/frame-header.ts';
-import type { Trailer } from './messages.ts';
+import { ContentDigest } from './content-digest.ts';
+import type { ContentProof, Trailer } from './messages.ts';
 
-/** Puts one content into wire form: frames, the empty frame, the trailer. Pure; holds no content. */
+const END_OF_BLOCK = encodeHeader(0);
+
+export interface ContentWriterOptions {
+  readonly digestName: DigestName;
+  /** Largest frame, in bytes. */
+  readonly maxFrame: number;
+  /** Where in the content its first byte stands; a whole number of blocks. */
+  readonly offset: number;
+}
+
+/** Puts one content into wire form: blocks of frames, each with its trailer behind it. Pure; holds no content. */
 export class ContentWriter {
-  readonly #digest: Digest;
-  readonly #maxFrame: number;
-  #bytes = 0;
+  readonly #options: ContentWriterOptions;
+  readonly #content: ContentDigest;
+  #block: ReturnType<typeof createDigest>;
+  #blockBytes = 0;
+  #bytes: number;
   #wireBytes = 0;
   /** Where frames that are not acknowledged yet end, counted on the wire and in the content. */
   readonly #frameEnds: { readonly wire: number; readonly content: number }[] = [];
-  #acknowledged = 0;
+  #acknowledged: number;
 
-  constructor(digest: Digest, maxFrame: number) {
-    this.#digest = digest;
-    this.#maxFrame = maxFrame;
+  constructor(options: ContentWriterOptions) {
+    this.#options = options;
+    this.#content = new ContentDigest(options.digestName);
+    this.#block = createDigest(options.digestName);
+    this.#bytes = this.#acknowledged = options.offset;
   }
 
-  /** One chunk as frames: a header and a view of the chunk each. */
+  /** One chunk as frames, a header and a view of the chunk each, and the trailers of blocks that are full before it. */
   write(chunk: Buffer): Buffer[] {
-    this.#digest.update(chunk);
     const parts: Buffer[] = [];
-    for (let at = 0; at < chunk.length; at += this.#maxFrame) {
-      const payload = chunk.subarray(at, at + this.#maxFrame);
+    for (let at = 0; at < chunk.length;) {
+      // Only now, because the last block's trailer is another one, even if that block is full.
+      if (this.#blockBytes === BLOCK_BYTES) parts.push(...this.#endBlock());
+      const payload = chunk.subarray(at, at + Math.min(this.#options.maxFrame, BLOCK_BYTES - this.#blockBytes));
+      at += payload.length;
       parts.push(encodeHeader(payload.length), payload);
-      this.#bytes += payload.length;
-      this.#wireBytes += HEADER_BYTES + payload.length;
-      this.#frameEnds.push({ wire: this.#wireBytes, content: this.#bytes });
+      this.#count(payload);
     }
     return parts;
   }
 
-  /** What the whole content was. To be called once, after the last chunk. */
-  finish(): Trailer {
-    return { bytes: this.#bytes, digest: this.#digest.finish() };
+  /** The end of the content on the wire, and what the content was. To be called once, after the last chunk. */
+  finish(): { readonly end: Buffer; readonly proof: ContentProof } {
+    const digest = this.#block.finish();
+    this.#content.add(digest);
+    const proof = { bytes: this.#bytes, digest: this.#content.finish() };
+    return { proof, end: encodeBlockEnd({ bytes: this.#bytes, digest }) };
   }
 
-  /** How much content lies in the first `wireBytes` of what was written, in whole frames. */
+  /** How much of the content lies before the end of the first `wireBytes` of what was written, in whole frames. */
   contentBytes(wireBytes: number): number {
     for (let end = this.#frameEnds[0]; end !== undefined && end.wire <= wireBytes; end = this.#frameEnds[0]) {
       this.#acknowledged = end.content;
@@ -44,8 +63,25 @@ export class ContentWriter {
     }
     return this.#acknowledged;
   }
+
+  #endBlock(): Buffer[] {
+    const digest = this.#block.finish();
+    this.#content.add(digest);
+    this.#block = createDigest(this.#options.digestName);
+    this.#blockBytes = 0;
+    const end = encodeBlockEnd({ bytes: this.#bytes, digest, more: true });
+    this.#wireBytes += end.length;
+    return [end];
+  }
+
+  #count(payload: Buffer): void {
+    this.#block.update(payload);
+    this.#blockBytes += payload.length;
+    this.#bytes += payload.length;
+    this.#wireBytes += HEADER_BYTES + payload.length;
+    this.#frameEnds.push({ wire: this.#wireBytes, content: this.#bytes });
+  }
 }
 
-/** The end of a content on the wire. */
-export const encodeTrailer = (trailer: Trailer): Buffer =>
-  Buffer.concat([encodeHeader(0), encodeFrame(Buffer.from(JSON.stringify(trailer)))]);
+const encodeBlockEnd = (trailer: Trailer): Buffer =>
+  Buffer.concat([END_OF_BLOCK, encodeFrame(Buffer.from(JSON.stringify(trailer)))]);

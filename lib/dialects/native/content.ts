@@ -1,45 +1,56 @@
 import type { Socket } from 'node:net';
-import { Observable, type OperatorFunction, concat, concatMap, defer, map, of, tap } from 'rxjs';
+import { Observable, concat, concatMap, defer, map, of, tap } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
-import type { Digest } from '../../operators/digest.ts';
+import type { DigestName } from '../../operators/digest.ts';
 import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
-import type { FramePiece } from '../../protocol/frame-decoder.ts';
-import type { Sink, Source } from '../../streams/flow.ts';
+import { BLOCK_BYTES } from '../../protocol/block.ts';
+import type { LendingSource, Sink } from '../../streams/flow.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
+import { PieceLender } from '../../streams/piece-lender.ts';
 import { toWritable } from '../../streams/to-writable.ts';
+import type { Valve } from '../../streams/valve.ts';
 import { ContentReader } from './content-reader.ts';
-import { ContentWriter, encodeTrailer } from './content-writer.ts';
+import { ContentWriter } from './content-writer.ts';
 import type { Liveness } from './liveness.ts';
-import type { Trailer } from './messages.ts';
+import type { ContentProof } from './messages.ts';
 
 export interface ContentOptions {
-  /** A fresh digest for this content. */
-  readonly digest: Digest;
+  readonly digestName: DigestName;
   /** Largest frame, in bytes. */
   readonly maxFrame: number;
+  /** Where in the content its first byte stands; a whole number of blocks. @default 0 */
+  readonly offset?: number | undefined;
   /** Told of every piece that moves. */
   readonly liveness: Liveness;
-  /** Told once what the whole content was, before the stream completes. */
-  readonly onTrailer: (trailer: Trailer) => void;
+  /** Told once what the content was, before the stream completes. */
+  readonly onProof: (proof: ContentProof) => void;
+}
+
+export interface ReceiveOptions extends ContentOptions {
+  /** The whole content's length, where it was announced. */
+  readonly size?: number | undefined;
+  /** Told the digest of each block before its bytes are handed on. */
+  readonly onBlock: (digest: string) => void;
 }
 
 /**
  * A data connection as the place where one content goes.
  *
- * Progress counts content bytes that the kernel has taken. Completes when it has taken all and the connection is ended;
- * that says nothing about the receiver, whose receipt comes on the control connection. Errors with `CLOSED_EARLY`.
+ * Progress counts content bytes, from the start of the content, that the kernel has taken. Completes when it has taken
+ * all and the connection is ended; that says nothing about the receiver, whose receipt comes on the control connection.
+ * Errors with `CLOSED_EARLY`.
  */
 export const sendContent =
-  (socket: Socket, { digest, maxFrame, liveness, onTrailer }: ContentOptions): Sink =>
+  (socket: Socket, { digestName, maxFrame, offset = 0, liveness, onProof }: ContentOptions): Sink =>
   (valve) =>
   (bytes$) => {
-    const writer = new ContentWriter(digest, maxFrame);
-    const trailer$ = defer(() => {
-      const trailer = writer.finish();
-      onTrailer(trailer);
-      return of(encodeTrailer(trailer));
+    const writer = new ContentWriter({ digestName, maxFrame, offset });
+    const end$ = defer(() => {
+      const { end, proof } = writer.finish();
+      onProof(proof);
+      return of(end);
     });
-    return concat(bytes$.pipe(concatMap((chunk) => writer.write(chunk))), trailer$).pipe(
+    return concat(bytes$.pipe(concatMap((chunk) => writer.write(chunk))), end$).pipe(
       toWritable(socket, { nameError: dataConnectionLost })(valve),
       tap(() => liveness.heard()),
       map(({ bytes }) => ({ bytes: writer.contentBytes(bytes) })),
@@ -47,43 +58,55 @@ export const sendContent =
   };
 
 /**
- * A data connection as the place where one content comes from.
+ * A data connection as the place where one content comes from: every byte that it emits is verified, for it holds each
+ * block, of 1 MiB, until it was compared with the sender's digest.
  *
- * Completes only after a trailer that agrees with every byte that arrived. Errors with `CLOSED_EARLY` when the
- * connection ends before that, with `SIZE_MISMATCH`, `DIGEST_MISMATCH` and frame errors. Holds nothing of the content.
+ * Completes only after a last block that agrees with the sender's. Errors with `CLOSED_EARLY` when the connection ends
+ * before that, with `SIZE_MISMATCH`, `DIGEST_MISMATCH` and frame errors.
  */
-export const receiveContent =
-  (socket: Socket, { digest, maxFrame, liveness, onTrailer }: ContentOptions): Source =>
-  (open$) => {
-    const reader = new ContentReader(digest, maxFrame);
-    return fromReadable(socket)(open$).pipe(
-      tap(() => liveness.heard()),
-      parseFramePieces({ maxPayload: () => reader.maxPayload }),
-      readContent(reader, onTrailer),
-    );
-  };
+export const receiveContent = (socket: Socket, options: ReceiveOptions): LendingSource =>
+  Object.assign(
+    (open$: Observable<boolean>) => receive(socket, options, open$, (bytes) => Buffer.allocUnsafeSlow(bytes)),
+    {
+      lend: (valve: Valve) => {
+        const blocks = new PieceLender(BLOCK_BYTES);
+        valve.ownedBy((chunk) => blocks.takeBack(chunk));
+        return receive(socket, options, valve.open$, (bytes) => blocks.lend(bytes));
+      },
+    },
+  );
 
-const readContent =
-  (reader: ContentReader, onTrailer: (trailer: Trailer) => void): OperatorFunction<FramePiece, Buffer> =>
-  (pieces$) =>
-    new Observable((subscriber) =>
-      pieces$.subscribe({
+const receive = (
+  socket: Socket,
+  { digestName, maxFrame, offset = 0, size, liveness, onProof, onBlock }: ReceiveOptions,
+  open$: Observable<boolean>,
+  allocate: (bytes: number) => Buffer,
+): Observable<Buffer> =>
+  new Observable((subscriber) => {
+    const reader = new ContentReader({ digestName, maxFrame, offset, size, allocate });
+    return fromReadable(socket)(open$)
+      .pipe(
+        tap(() => liveness.heard()),
+        parseFramePieces({ maxPayload: () => reader.maxPayload }),
+      )
+      .subscribe({
         next: (piece) => {
           try {
-            const part = reader.read(piece);
-            if (Buffer.isBuffer(part)) subscriber.next(part);
-            else if (part !== undefined) {
-              onTrailer(part);
-              subscriber.complete();
-            }
+            const block = reader.read(piece);
+            if (block === undefined) return;
+            onBlock(block.digest);
+            if (block.bytes.length > 0) subscriber.next(block.bytes);
+            if (block.proof === undefined) return;
+            onProof(block.proof);
+            subscriber.complete();
           } catch (error) {
             subscriber.error(error);
           }
         },
         error: (error: unknown) => subscriber.error(dataConnectionLost(error)),
         complete: () => subscriber.error(dataConnectionLost()),
-      }),
-    );
+      });
+  });
 
 /** A data connection that ended before its content did; whatever broke it is the cause, unless it has a name already. */
 const dataConnectionLost = (cause?: unknown): unknown =>

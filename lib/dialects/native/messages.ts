@@ -39,6 +39,9 @@ const entry = v.object({
 /** How the content of a transfer travels: to a port of the server's (the default), or to one of the client's. */
 const data = v.optional(v.object({ port, token }));
 
+/** How much of a content the taker of a get has: verified blocks of the file that had this size and time. */
+const resume = v.object({ offset: v.pipe(count, v.minValue(1)), size: count, modified: time, digest: digestText });
+
 const message = <T extends string, E extends v.ObjectEntries>(type: T, entries: E) =>
   v.object({ type: v.literal(type), ...entries });
 
@@ -56,7 +59,7 @@ const REQUESTS = v.variant('type', [
   message('list', { id, path, cursor: v.optional(cursor) }),
   message('stat', { id, path }),
   message('hash', { id, path, algorithm: v.picklist(DIGEST_NAMES) }),
-  message('get', { id, path, data }),
+  message('get', { id, path, resume: v.optional(resume), data }),
   message('put', {
     id,
     path,
@@ -66,6 +69,7 @@ const REQUESTS = v.variant('type', [
     mode: v.optional(permissions),
     overwrite: v.optional(v.picklist(OVERWRITE_POLICIES)),
     fsync: v.optional(v.boolean()),
+    resume: v.optional(v.boolean()),
     data,
   }),
   message('delete', { id, path }),
@@ -90,7 +94,14 @@ const REPLIES = v.variant('type', [
   message('listing', { id, entries: v.array(entry), cursor: v.optional(cursor) }),
   message('entry', { id, entry }),
   message('digest', { id, digest: digestText }),
-  message('accepted', { id, entry: v.optional(entry), port: v.optional(port), token: v.optional(token) }),
+  message('accepted', {
+    id,
+    entry: v.optional(entry),
+    offset: v.optional(count),
+    digest: v.optional(digestText),
+    port: v.optional(port),
+    token: v.optional(token),
+  }),
   message('completed', { id, bytes: count, digest: digestText }),
   message('skipped', { id }),
   message('space', { id, free: count, total: count }),
@@ -102,7 +113,7 @@ const REPLIES = v.variant('type', [
 /** What a server says without being asked. */
 const NOTICES = v.variant('type', [message('bye', { code: text, message: v.string() }), message('ping', { id })]);
 
-const TRAILER = v.object({ bytes: count, digest: digestText });
+const TRAILER = v.object({ bytes: count, digest: digestText, more: v.optional(v.boolean()) });
 
 export type Hello = v.InferOutput<typeof HELLO>;
 export type Welcome = v.InferOutput<typeof WELCOME>;
@@ -112,6 +123,8 @@ export type ReplyMessage = v.InferOutput<typeof REPLIES>;
 export type ErrorMessage = v.InferOutput<typeof ERROR>;
 export type Notice = v.InferOutput<typeof NOTICES>;
 export type Trailer = v.InferOutput<typeof TRAILER>;
+/** What a whole content was: its length, and the digest that proves it. */
+export type ContentProof = Omit<Trailer, 'more'>;
 export type Message = Hello | Welcome | Request | Signal | ReplyMessage | Notice;
 export type TransferRequest = Extract<Request, { type: 'get' | 'put' }>;
 
@@ -144,7 +157,7 @@ export const decodeClientMessage = (payload: Buffer): Request | Signal => decode
 /** Any later message of a server. Throws a `MessageError` for what is no such message. */
 export const decodeServerMessage = (payload: Buffer): ReplyMessage | Notice => decode(SERVER_MESSAGES, payload);
 
-/** The last frame on a data connection. */
+/** The frame behind a block of content. */
 export const decodeTrailer = (payload: Buffer): Trailer => decode(TRAILER, payload);
 
 /** A failure as a message; `id` is the request that failed. */

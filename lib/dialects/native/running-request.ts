@@ -1,42 +1,42 @@
-import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, map, takeUntil } from 'rxjs';
+import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, Subject, map, takeUntil } from 'rxjs';
 import type { SluiceError } from '../../errors/errors.ts';
-import type { Trailer } from './messages.ts';
+import type { ContentProof } from './messages.ts';
 
 /** What the peer may still say about a request while it runs, kept for whoever asks late. */
 export class RunningRequest {
   readonly id: number;
   readonly #failure$ = new ReplaySubject<SluiceError>(1);
-  readonly #contentFailure$ = new ReplaySubject<SluiceError>(1);
-  readonly #receipt$ = new ReplaySubject<Trailer>(1);
+  readonly #contentFailure$ = new Subject<SluiceError>();
+  readonly #receipt$ = new ReplaySubject<ContentProof>(1);
   /** What the content of the transfer was, once all of it has passed. */
-  trailer: Trailer | undefined;
+  proof: ContentProof | undefined;
 
   constructor(id: number) {
     this.id = id;
   }
 
   /** Emits what the receiver says it has got and kept. */
-  get receipt$(): Observable<Trailer> {
+  get receipt$(): Observable<ContentProof> {
     return this.#receipt$.asObservable();
   }
 
-  confirm(receipt: Trailer): void {
+  confirm(receipt: ContentProof): void {
     this.#receipt$.next(receipt);
   }
 
   /** Ends the request with an error from outside: the peer's abort, or the loss of the connection. */
   fail(error: SluiceError): void {
-    // Content first, so that the reason goes through the whole transfer; ended from outside, it would look cancelled.
-    this.#contentFailure$.next(error);
-    this.#failure$.next(error);
+    // Where content runs, the reason goes through the whole transfer; ended from outside, it would look cancelled.
+    if (this.#contentFailure$.observed) this.#contentFailure$.next(error);
+    else this.#failure$.next(error);
   }
 
-  /** Errors with what `fail` was given, before or after the subscription. */
+  /** Errors with what `fail` is given, before or after the subscription, unless the content does. */
   failing<T>(): MonoTypeOperatorFunction<T> {
     return failingWith(this.#failure$);
   }
 
-  /** Does the same, earlier, for the content inside the request. */
+  /** Errors with what `fail` is given while the content inside the request runs. */
   failingContent<T>(): MonoTypeOperatorFunction<T> {
     return failingWith(this.#contentFailure$);
   }

@@ -1,6 +1,7 @@
 import {
   BehaviorSubject,
   EMPTY,
+  type MonoTypeOperatorFunction,
   NEVER,
   type Observable,
   Subject,
@@ -83,13 +84,7 @@ export class ServerConversation {
    */
   run(stopping$: Observable<unknown>): Observable<never> {
     const { control, limits } = this.#options;
-    const payload$ = control.payload$.pipe(
-      tap({
-        complete: () => this.#loseClient(),
-        error: (error: unknown) => this.#loseClient(error),
-      }),
-      share(),
-    );
+    const payload$ = control.payload$.pipe(this.#endingAll(), share());
     const left$ = payload$.pipe(ignoreElements(), endWith(undefined));
     const requests$ = payload$.pipe(
       map(understand),
@@ -97,7 +92,7 @@ export class ServerConversation {
       tap(() => control.valve.hold(1)),
       mergeMap((request) => this.#answer(request), limits.commands),
     );
-    const alive$ = control.keepAlive(control.send({ type: 'ping', id: 1 }));
+    const alive$ = control.keepAlive(control.send({ type: 'ping', id: 1 })).pipe(this.#endingAll());
     return merge(requests$, alive$, this.#idleLimit(), this.#partingAfter(stopping$)).pipe(
       takeUntil(merge(left$, this.#quit$)),
       finalize(() => this.#pages.close()),
@@ -181,13 +176,16 @@ export class ServerConversation {
         return { type: 'hash', path: checkPath(request.path), algorithm: request.algorithm };
       case 'get': {
         const transfer = new ServerTransfer(this.#options, request, running);
-        return { type: 'download', path: checkPath(request.path), to: (entry) => transfer.sinkFor(entry) };
+        const to = transfer.sinkFor.bind(transfer);
+        return { type: 'download', path: checkPath(request.path), resume: transfer.resume, to };
       }
       case 'put': {
-        const { size, modified, keepTime, mode, overwrite, fsync } = request;
-        const from = new ServerTransfer(this.#options, request, running).source;
+        const { size, modified, keepTime, mode, overwrite, fsync, resume } = request;
+        const transfer = new ServerTransfer(this.#options, request, running);
+        const { blocks } = transfer;
+        const from = transfer.sourceBehind.bind(transfer);
         const path = checkPath(request.path);
-        return { type: 'upload', path, from, size, modified, keepTime, mode, overwrite, fsync };
+        return { type: 'upload', path, from, blocks, resume, size, modified, keepTime, mode, overwrite, fsync };
       }
       case 'delete':
         return { type: 'remove', path: checkPath(request.path) };
@@ -202,7 +200,7 @@ export class ServerConversation {
     }
   }
 
-  #sendReply(reply: Reply, { id, trailer }: RunningRequest): Observable<never> {
+  #sendReply(reply: Reply, { id, proof }: RunningRequest): Observable<never> {
     const { control } = this.#options;
     switch (reply.type) {
       case 'listing':
@@ -212,8 +210,8 @@ export class ServerConversation {
       case 'digest':
         return control.send({ type: 'digest', id, digest: reply.digest });
       case 'completed':
-        if (trailer === undefined) throw new InternalError('a transfer completed without its trailer');
-        return control.send({ type: 'completed', id, ...trailer });
+        if (proof === undefined) throw new InternalError('a transfer completed without its proof');
+        return control.send({ type: 'completed', id, ...proof });
       case 'space':
         return control.send({ type: 'space', id, ...reply.space });
       case 'skipped':
@@ -233,6 +231,33 @@ export class ServerConversation {
   #quitNow(): Observable<never> {
     this.#quit$.next();
     return EMPTY;
+  }
+
+  /**
+   * Passes everything on; at the end or error of the stream first ends what runs, and passes that on when it has ended:
+   * what was kept of a transfer is then there to be taken up by the client's next session.
+   */
+  #endingAll<T>(): MonoTypeOperatorFunction<T> {
+    const settled$ = this.#runningCount$.pipe(
+      first((count) => count === 0),
+      ignoreElements(),
+    );
+    return (stream$) =>
+      concat(
+        stream$.pipe(
+          tap({
+            complete: () => this.#loseClient(),
+            error: (error: unknown) => this.#loseClient(error),
+          }),
+          catchError((error: unknown) =>
+            concat(
+              settled$,
+              throwError(() => error),
+            ),
+          ),
+        ),
+        settled$,
+      );
   }
 
   /** Fails what runs, and what waits behind it is not begun any more: nobody is there to hear of it. */

@@ -1,14 +1,16 @@
 import type { Socket } from 'node:net';
-import { type Observable, concat, ignoreElements, mergeMap, take, tap } from 'rxjs';
+import { type Observable, Subject, concat, ignoreElements, mergeMap, take, tap } from 'rxjs';
 import { FileError, VerificationError } from '../../errors/errors.ts';
-import { type DigestName, createDigest } from '../../operators/digest.ts';
-import type { Entry } from '../../protocol/entry.ts';
-import type { Sink, Source } from '../../streams/flow.ts';
+import type { DigestName } from '../../operators/digest.ts';
+import type { BlockDigests, Checkpoint } from '../../store/checkpoint.ts';
+import type { LendingSource, Sink, Source } from '../../streams/flow.ts';
+import type { Valve } from '../../streams/valve.ts';
+import type { ArrivingContent } from '../session.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeer, connectData } from './data-connections.ts';
 import { DEFAULT_LIMITS, type NativeLimits } from './limits.ts';
-import type { TransferRequest, Trailer } from './messages.ts';
+import type { ContentProof, ReplyMessage, TransferRequest } from './messages.ts';
 import type { RunningRequest } from './running-request.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
@@ -21,11 +23,14 @@ export interface ServerTransferOptions {
   readonly limits: NativeLimits;
 }
 
+type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
+
 /** The data side of one get or put as the server speaks it. */
 export class ServerTransfer {
   readonly #options: ServerTransferOptions;
   readonly #request: TransferRequest;
   readonly #running: RunningRequest;
+  readonly #block$ = new Subject<string>();
 
   constructor(options: ServerTransferOptions, request: TransferRequest, running: RunningRequest) {
     this.#options = options;
@@ -33,35 +38,55 @@ export class ServerTransfer {
     this.#running = running;
   }
 
+  /** The digests of an upload's blocks. */
+  get blocks(): BlockDigests {
+    return { algorithm: this.#options.digestName, digest$: this.#block$.asObservable() };
+  }
+
+  /** What the client of a get says that it has. */
+  get resume(): Checkpoint | undefined {
+    if (this.#request.type !== 'get' || this.#request.resume === undefined) return undefined;
+    return { ...this.#request.resume, algorithm: this.#options.digestName };
+  }
+
   /**
-   * The client as the place where a file goes: the entry is announced, the content sent, and the sink completes when
+   * The client as the place where a file goes: the file is announced, the content sent, and the sink completes when
    * the client has said that it kept the same content.
    */
-  sinkFor(entry: Entry): Sink {
+  sinkFor({ size = 0, modified = 0, mode = 0, offset }: ArrivingContent): Sink {
+    const name = this.#request.path.at(-1) ?? '';
+    const accepted = { entry: { name, kind: 'file', size, modified, mode }, ...(offset > 0 && { offset }) } as const;
     return (valve) => (bytes$) =>
       concat(
-        this.#open(entry).pipe(
+        this.#open(accepted).pipe(
           mergeMap((socket) =>
-            bytes$.pipe(sendContent(socket, { ...this.#content(), maxFrame: this.#maxSent() })(valve)),
+            bytes$.pipe(sendContent(socket, { ...this.#content(offset), maxFrame: this.#maxSent() })(valve)),
           ),
         ),
         this.#receipt(),
       ).pipe(waitForReason(), this.#running.failingContent());
   }
 
-  /** The client as the place where a file comes from. */
-  get source(): Source {
-    return (open$) =>
-      this.#open().pipe(
-        mergeMap((socket) => receiveContent(socket, this.#content())(open$)),
+  /** The client as the place where a file comes from, behind what is here already. */
+  sourceBehind(have?: Checkpoint): Source {
+    const { offset = 0, digest } = have ?? {};
+    const accepted = have === undefined ? {} : { offset, digest };
+    const size = this.#request.type === 'put' ? this.#request.size : undefined;
+    const options = { ...this.#content(offset), size, onBlock: (block: string) => this.#block$.next(block) };
+    const from = (receive: (source: LendingSource) => Observable<Buffer>) =>
+      this.#open(accepted).pipe(
+        mergeMap((socket) => receive(receiveContent(socket, options))),
         waitForReason(),
         this.#running.failingContent(),
       );
+    return Object.assign((open$: Observable<boolean>) => from((source) => source(open$)), {
+      lend: (valve: Valve) => from((source) => source.lend(valve)),
+    });
   }
 
-  #open(entry?: Entry): Observable<Socket> {
+  #open(words: Pick<Accepted, 'entry' | 'offset' | 'digest'>): Observable<Socket> {
     const { control, awaitPeer, limits } = this.#options;
-    const accepted = { type: 'accepted', id: this.#request.id, ...(entry === undefined ? {} : { entry }) } as const;
+    const accepted: Accepted = { type: 'accepted', id: this.#request.id, ...words };
     const { data } = this.#request;
     if (data === undefined) return awaitPeer((offer) => control.send({ ...accepted, ...offer }));
     // Only ever to the address that the control connection comes from: no client can aim the server at others.
@@ -70,13 +95,14 @@ export class ServerTransfer {
     return concat(control.send(accepted), connectData(control.peer, data, limits.dataMs));
   }
 
-  #content(): ContentOptions {
+  #content(offset: number): ContentOptions {
     const { control, digestName, limits } = this.#options;
     return {
+      digestName,
+      offset,
       liveness: control.liveness,
-      digest: createDigest(digestName),
       maxFrame: limits.dataFrame,
-      onTrailer: (trailer) => (this.#running.trailer = trailer),
+      onProof: (proof) => (this.#running.proof = proof),
     };
   }
 
@@ -88,13 +114,13 @@ export class ServerTransfer {
   #receipt(): Observable<never> {
     return this.#running.receipt$.pipe(
       take(1),
-      tap((receipt) => assertSame(receipt, this.#running.trailer)),
+      tap((receipt) => assertSame(receipt, this.#running.proof)),
       ignoreElements(),
     );
   }
 }
 
-const assertSame = (receipt: Trailer, sent: Trailer | undefined): void => {
+const assertSame = (receipt: ContentProof, sent: ContentProof | undefined): void => {
   if (receipt.bytes !== sent?.bytes)
     throw new VerificationError('SIZE_MISMATCH', `the receiver kept ${receipt.bytes} bytes of ${sent?.bytes ?? 0}`);
   if (receipt.digest !== sent.digest)

@@ -1,0 +1,78 @@
+import { type MonoTypeOperatorFunction, Subject, defer, finalize, merge, retry, tap, throwError, timer } from 'rxjs';
+import type { ErrorCode } from '../errors/codes.ts';
+import { SluiceError } from '../errors/errors.ts';
+import type { TransferProgress } from '../transfer/transfer-progress.ts';
+
+/** Failures of the way between, of one block on it, or of a part to go on with: the next try may well succeed. */
+const PASSING: ReadonlySet<ErrorCode> = new Set([
+  'CLOSED_EARLY',
+  'CONNECT_FAILED',
+  'CONNECT_TIMEOUT',
+  'DATA_TIMEOUT',
+  'DIGEST_MISMATCH',
+  'FRAME_HEADER_INVALID',
+  'FRAME_TOO_LARGE',
+  'FRAME_TRUNCATED',
+  'HELLO_TIMEOUT',
+  'IDLE_TIMEOUT',
+  'OFFSET_MISMATCH',
+  'SERVER_STOPPING',
+  'STALLED',
+]);
+
+/** What a server may say to one who comes back before it has noticed that the old session is dead. */
+const PASSING_AFTER_LOSS: ReadonlySet<ErrorCode> = new Set(['BUSY', 'SERVER_FULL']);
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 30_000;
+
+export interface RetryOptions {
+  /** How often to try again in a row. */
+  readonly retries: number;
+  /** Asked after a failure: whether anybody still wants another try. */
+  readonly isWanted: () => boolean;
+}
+
+/**
+ * Subscribes a transfer again, up to `retries` times in a row, when something between the two sides failed: after half a
+ * second, then twice as long each time up to half a minute, less up to half of it by chance, so that many clients of one
+ * server do not come back together. Progress in between begins the count anew.
+ *
+ * Emits a progress of state `waiting` before each wait. Errors with the last failure. Holds nothing.
+ */
+export const retrying =
+  ({ retries, isWanted }: RetryOptions): MonoTypeOperatorFunction<TransferProgress> =>
+  (attempt$) =>
+    defer(() => {
+      const waiting$ = new Subject<TransferProgress>();
+      let last: TransferProgress | undefined;
+      let failures = 0;
+      const waitAfter = (error: unknown) => {
+        if (!(error instanceof SluiceError) || !isPassing(error, failures) || !isWanted())
+          return throwError(() => error);
+        failures += 1;
+        if (failures > retries) return throwError(() => error);
+        const waitMs = waitBefore(failures);
+        waiting$.next({ ...(last ?? NOTHING_YET), state: 'waiting', trouble: error, waitMs });
+        return timer(waitMs);
+      };
+      const moving$ = attempt$.pipe(
+        tap((progress) => {
+          if (last !== undefined && progress.bytes > last.bytes) failures = 0;
+          last = progress;
+        }),
+        retry({ delay: waitAfter }),
+        finalize(() => waiting$.complete()),
+      );
+      return merge(waiting$, moving$);
+    });
+
+const NOTHING_YET = { bytes: 0, total: undefined, rate: 0, eta: undefined } as const;
+
+const isPassing = ({ code }: SluiceError, failures: number): boolean =>
+  PASSING.has(code) || (failures > 0 && PASSING_AFTER_LOSS.has(code));
+
+const waitBefore = (attempt: number): number => {
+  const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+  return longest * (1 - Math.random() / 2);
+};

@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { kill, pid } from 'node:process';
+import * as v from 'valibot';
+import { systemCode } from '../errors/from-system.ts';
+
+/** Which process of which machine writes a part. */
+export const PART_OWNER = v.object({
+  host: v.string(),
+  boot: v.string(),
+  pid: v.number(),
+  instance: v.string(),
+});
+
+export type PartOwner = v.InferOutput<typeof PART_OWNER>;
+
+// A process number is used again, in containers at once; this tells the processes that had it apart.
+const INSTANCE = randomUUID();
+
+// A writer on another machine cannot be asked whether it lives; one that has written nothing for so long does not.
+const FOREIGN_SILENCE_MS = 60_000;
+
+/** This process. */
+export const thisProcess = async (): Promise<PartOwner> => ({
+  host: hostname(),
+  boot: await bootId(),
+  pid,
+  instance: INSTANCE,
+});
+
+/**
+ * Tells one start of this machine from the next: what was written before it, and not flushed, may be lost. Where the
+ * system does not say, no two answers are the same.
+ */
+export const bootId = async (): Promise<string> => {
+  try {
+    return (await readFile('/proc/sys/kernel/random/boot_id', 'latin1')).trim();
+  } catch {
+    return `unknown-${INSTANCE}`;
+  }
+};
+
+/** Whether the owner of a part may still write to it; `silentMs` is how long the file has not been written to. */
+export const mayStillWrite = async (owner: PartOwner, silentMs: number): Promise<boolean> => {
+  if (owner.instance === INSTANCE) return true;
+  if (owner.host !== hostname()) return silentMs < FOREIGN_SILENCE_MS;
+  return owner.boot === (await bootId()) && owner.pid !== pid && isRunning(owner.pid);
+};
+
+const isRunning = (id: number): boolean => {
+  try {
+    kill(id, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+};

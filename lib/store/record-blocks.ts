@@ -1,0 +1,38 @@
+import { type MonoTypeOperatorFunction, Observable, concatMap } from 'rxjs';
+import { BLOCK_BYTES } from '../protocol/block.ts';
+import type { Progress } from '../streams/flow.ts';
+import type { PartJournal } from './part-journal.ts';
+
+/**
+ * Notes in the journal which blocks are written, as progress from `start` on tells it; passes progress on when that is
+ * noted. Holds the digests of blocks that are not written yet.
+ */
+export const recordBlocks =
+  (journal: PartJournal, digest$: Observable<string>, start: number): MonoTypeOperatorFunction<Progress> =>
+  (progress$) =>
+    new Observable((subscriber) => {
+      const { size } = journal.header;
+      const waiting: string[] = [];
+      let index = start / BLOCK_BYTES;
+      const record = async (written: number): Promise<void> => {
+        while (index * BLOCK_BYTES < size && Math.min((index + 1) * BLOCK_BYTES, size) <= written) {
+          const digest = waiting.shift();
+          if (digest === undefined) return;
+          await journal.record(index, digest);
+          index += 1;
+        }
+      };
+      subscriber.add(
+        digest$.subscribe({
+          next: (digest) => waiting.push(digest),
+          error: (error: unknown) => subscriber.error(error),
+        }),
+      );
+      const recorded$ = progress$.pipe(
+        concatMap(async (progress) => {
+          await record(progress.bytes);
+          return progress;
+        }),
+      );
+      subscriber.add(recorded$.subscribe(subscriber));
+    });
