@@ -1,20 +1,16 @@
-import { rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { measureTask } from './measure/measure-task.ts';
-import { describeMode } from './measure/mode.ts';
+import { MODE_TITLES } from './measure/mode.ts';
 import type { Peer } from './measure/peer.ts';
+import { type Batch, type Work, planBatches, removeSource } from './measure/plan.ts';
 import type { Task } from './measure/task.ts';
 import { chooseFolder, withTemporaryFolder } from './measure/temporary-folder.ts';
-import { writeRandomFile } from './measure/write-random-file.ts';
 import type { BenchOptions } from './options.ts';
-import { BASELINE, LEFT_OUT, PEERS } from './peers/peers.ts';
-import { formatByteSize } from './report/byte-size.ts';
+import { PEERS, SUBJECT } from './peers/peers.ts';
 import { describeMachine } from './report/machine.ts';
-import type { Cell, LeftOut, Results } from './report/results.ts';
+import { type Cell, type LeftOut, RESULTS_FORMAT, type Results } from './report/results.ts';
 import { summarize } from './report/summarize.ts';
-
-// A sample of small files is many of them: one alone would measure the clock and the scheduler.
-const MAX_TRANSFERS_A_SAMPLE = 200;
 
 export interface RunHooks {
   /** Told what is measured next, for people. */
@@ -23,33 +19,51 @@ export interface RunHooks {
   readonly signal: AbortSignal;
 }
 
-/** Measures every mode at every size. Its files live in a fresh folder, which is gone when this settles. */
-export const runBench = async (options: BenchOptions, hooks: RunHooks): Promise<Results> => {
-  const { sizes, modes, repeats, fsync } = options;
+/** Measures everything asked for. Its files live in a fresh folder, which is gone when this settles. */
+export const runBench = async (options: BenchOptions, { onStep, signal }: RunHooks): Promise<Results> => {
+  const { sizes, repeats, fsync } = options;
   const began = new Date().toISOString();
   const parent = options.dir ?? (await chooseFolder(Math.max(...sizes)));
-  const { peers, leftOut } = await sortPeers();
+  const { peers, leftOut } = await sortPeers(options.peers);
   const cells: Cell[] = [];
-  await withTemporaryFolder(parent, async (folder) => {
-    for (const size of sizes) {
-      const source = `source-${size}`;
-      await writeRandomFile(join(folder, source), size);
-      for (const mode of modes) {
-        hooks.onStep(`${describeMode(mode)}, ${formatByteSize(size)}`);
-        const task: Task = { mode, folder, source, target: 'target', fsync };
-        cells.push(await measureCell(peers, task, size, options, hooks.signal));
+  await withTemporaryFolder(parent, async (outer) => {
+    // Servers keep what they need beside it, out of reach of their clients.
+    const folder = join(outer, 'files');
+    await mkdir(folder);
+    for (const batch of planBatches(options)) {
+      const jobs = batch.works
+        .map((work) => ({ work, task: taskFor(work, batch, folder, fsync) }))
+        .map((job) => ({ ...job, able: peers.filter((peer) => peer.does(job.task)) }))
+        .filter(({ able }) => able.length > 0);
+      if (jobs.length === 0) continue;
+      await batch.prepare(folder, signal);
+      for (const { work, task, able } of jobs) {
+        signal.throwIfAborted();
+        onStep(`${MODE_TITLES[work.mode]}, ${work.label}`);
+        cells.push(await measureCell(able, task, work, repeats, signal));
       }
-      await rm(join(folder, source));
+      await removeSource(folder, batch);
     }
   });
-  return { began, machine: describeMachine(), folder: parent, repeats, fsync, cells, leftOut };
+  const machine = describeMachine();
+  return { format: RESULTS_FORMAT, began, machine, folder: parent, repeats, fsync, cells, leftOut };
 };
 
-const sortPeers = async (): Promise<{ peers: Peer[]; leftOut: LeftOut[] }> => {
-  const peers: Peer[] = [BASELINE];
-  const leftOut: LeftOut[] = LEFT_OUT.map((peer) => ({ peer, reason: 'not part of the bench yet' }));
+const taskFor = ({ mode, size, count }: Work, { source }: Batch, folder: string, fsync: boolean): Task => ({
+  mode,
+  folder,
+  source,
+  target: 'target',
+  size,
+  count,
+  fsync,
+});
+
+const sortPeers = async (names: readonly string[]): Promise<{ peers: Peer[]; leftOut: LeftOut[] }> => {
+  const peers: Peer[] = [];
+  const leftOut: LeftOut[] = [];
   for (const peer of PEERS) {
-    const reason = await peer.missing();
+    const reason = names.includes(peer.name) ? await peer.missing() : 'not asked for';
     if (reason === undefined) peers.push(peer);
     else leftOut.push({ peer: peer.name, reason });
   }
@@ -59,16 +73,13 @@ const sortPeers = async (): Promise<{ peers: Peer[]; leftOut: LeftOut[] }> => {
 const measureCell = async (
   peers: readonly Peer[],
   task: Task,
-  size: number,
-  { repeats, sampleBytes }: BenchOptions,
+  { mode, label, times, maxRepeats }: Work,
+  repeats: number,
   signal: AbortSignal,
 ): Promise<Cell> => {
-  const times = Math.max(1, Math.min(MAX_TRANSFERS_A_SAMPLE, Math.round(sampleBytes / size)));
-  const [baseline, ...others] = await measureTask(peers, task, { repeats, times, signal });
-  if (baseline === undefined) throw new Error('nothing was measured');
-  const withSummary = [baseline, ...others].map((measured) => ({
-    ...measured,
-    summary: summarize(measured, baseline, size),
-  }));
-  return { mode: task.mode, size, times, peers: withSummary };
+  const options = { repeats: Math.min(repeats, maxRepeats), times, signal };
+  const { measured, failed } = await measureTask(peers, task, options);
+  const ours = measured.find(({ peer }) => peer === SUBJECT);
+  const withSummary = measured.map((one) => ({ ...one, summary: summarize(one, ours, task.size * task.count) }));
+  return { mode, label, times, peers: withSummary, failed };
 };

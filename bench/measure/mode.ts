@@ -1,14 +1,43 @@
-export const MODES = ['upload-to-file', 'upload-to-nothing', 'download-to-file', 'download-to-nothing'] as const;
+/** What a figure can be about, by the name under which it is asked for, as people read it. */
+export const MODE_TITLES = {
+  'upload-to-file': 'upload, file → file',
+  'upload-to-nothing': 'upload, file → nothing',
+  'upload-from-memory': 'upload, memory → nothing',
+  'download-to-file': 'download, file → file',
+  'download-to-nothing': 'download, file → nothing',
+  'download-from-memory': 'download, memory → nothing',
+  'upload-tree': 'upload of a tree',
+  'download-tree': 'download of a tree',
+  'downloads-at-once': 'downloads at once, file → nothing',
+  sessions: 'sessions: connect, greet, list, quit',
+  'idle-sessions': 'idle sessions',
+  'list-folder': 'listing of a large folder',
+  'cold-start': 'a listing from a cold start',
+} as const;
 
-/** What is measured: which way a file goes, and whether the receiver keeps it. */
-export type Mode = (typeof MODES)[number];
+export type Mode = keyof typeof MODE_TITLES;
+
+export const MODES = Object.keys(MODE_TITLES) as Mode[];
+
+/** One file at a time, at each size. */
+export const FILE_MODES = [
+  'upload-to-file',
+  'upload-to-nothing',
+  'upload-from-memory',
+  'download-to-file',
+  'download-to-nothing',
+  'download-from-memory',
+] as const satisfies readonly Mode[];
+
+export type FileMode = (typeof FILE_MODES)[number];
+
+export const isFileMode = (mode: Mode): mode is FileMode => (FILE_MODES as readonly Mode[]).includes(mode);
 
 /** Whether the client sends. */
 export const isUpload = (mode: Mode): boolean => mode.startsWith('upload');
 
 /** Whether the receiver writes a file. */
-export const keepsFile = (mode: Mode): boolean => mode.endsWith('file');
+export const keepsFile = (mode: Mode): boolean => mode.endsWith('to-file');
 
-/** A mode as people read it: `upload, file → nothing`. */
-export const describeMode = (mode: Mode): string =>
-  `${isUpload(mode) ? 'upload' : 'download'}, file → ${keepsFile(mode) ? 'file' : 'nothing'}`;
+/** Whether the sender makes its bytes up instead of reading a file. */
+export const sendsMemory = (mode: Mode): boolean => mode.endsWith('from-memory');

@@ -1,14 +1,18 @@
 import type { Mode } from './mode.ts';
 
-/** One kind of transfer, done again and again by each peer. */
+/** One kind of work, done again and again by each peer. */
 export interface Task {
   readonly mode: Mode;
-  /** Folder of both files. */
+  /** Folder of everything that is served, sent and received. */
   readonly folder: string;
-  /** Name of the file that is sent. */
+  /** Name of the file or folder that is sent or listed. */
   readonly source: string;
-  /** Name under which a receiver that keeps the file writes it. */
+  /** Name under which a receiver that keeps what it gets writes it. */
   readonly target: string;
+  /** Bytes of one file; 0 where no file is moved. */
+  readonly size: number;
+  /** How many files, sessions or entries one act deals with. */
+  readonly count: number;
   /** Whether a receiver that can forces each file to the disk. */
   readonly fsync: boolean;
 }

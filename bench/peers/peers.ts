@@ -1,18 +1,31 @@
 import type { Peer } from '../measure/peer.ts';
+import { basicFtpWith } from './basic-ftp/basic-ftp.ts';
+import { bareNode, lsUnsorted } from './commands/commands.ts';
+import { curlWith } from './curl/curl.ts';
+import { pyftpdlib } from './ftp/pyftpdlib.ts';
+import { vsftpd } from './ftp/vsftpd.ts';
+import { iperf3 } from './iperf3/iperf3.ts';
+import { lftpWith } from './lftp/lftp.ts';
 import { rawPipeline } from './raw-pipeline/raw-pipeline.ts';
+import { rsync } from './rsync/rsync.ts';
 import { sluice } from './sluice/sluice.ts';
 
-/** What every ratio is taken to; it runs everywhere. */
-export const BASELINE: Peer = rawPipeline;
-
-/** Everything that is compared with the baseline, as far as it is installed. */
-export const PEERS: readonly Peer[] = [sluice];
-
-/** Programs worth comparing for which there is no peer yet. */
-export const LEFT_OUT: readonly string[] = [
-  'curl with vsftpd',
-  'curl with pyftpdlib',
-  'lftp mirror',
-  'rsync daemon',
-  'iperf3',
+/** Everything that can be measured, as far as it is installed, in the order of the table. */
+export const PEERS: readonly Peer[] = [
+  sluice,
+  rawPipeline,
+  curlWith(vsftpd),
+  curlWith(pyftpdlib),
+  lftpWith(vsftpd),
+  rsync,
+  basicFtpWith(vsftpd),
+  iperf3,
+  lsUnsorted,
+  bareNode,
 ];
+
+/** Ours: every ratio says how it does beside another. */
+export const SUBJECT = sluice.name;
+
+/** Bounds that move no file: they stand in the table, and nobody competes with them. */
+export const CEILINGS: readonly string[] = [iperf3.name, lsUnsorted.name, bareNode.name];

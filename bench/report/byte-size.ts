@@ -12,3 +12,7 @@ export const formatByteSize = (bytes: number): string => {
   const power = UNITS.findLastIndex((_, index) => bytes % 1024 ** index === 0);
   return `${bytes / 1024 ** power} ${UNITS[power] ?? ''}`;
 };
+
+/** A size in decimal units, rounded: `20 MB`. */
+export const formatDecimalSize = (bytes: number): string =>
+  bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${Math.round(bytes / 1e6)} MB`;

@@ -1,10 +1,14 @@
-import type { Measured } from '../measure/measure-task.ts';
+import type { Failure, Measured } from '../measure/measure-task.ts';
 import type { Mode } from '../measure/mode.ts';
 import type { Machine } from './machine.ts';
 import type { Summary } from './summarize.ts';
 
+/** Grows whenever an older file can no longer be read as this. */
+export const RESULTS_FORMAT = 2;
+
 /** Everything one run of the bench found out: what `results.json` holds. */
 export interface Results {
+  readonly format: typeof RESULTS_FORMAT;
   /** When it began, ISO 8601. */
   readonly began: string;
   readonly machine: Machine;
@@ -24,9 +28,10 @@ export interface LeftOut {
 /** One mode at one size. */
 export interface Cell {
   readonly mode: Mode;
-  /** Bytes of the file. */
-  readonly size: number;
-  /** Transfers in each sample. */
+  /** How much, for people: `1 GiB`, `300 in turn`. With the mode it names the cell. */
+  readonly label: string;
+  /** Acts in each sample. */
   readonly times: number;
   readonly peers: readonly (Measured & { readonly summary: Summary })[];
+  readonly failed: readonly Failure[];
 }

@@ -1,17 +1,22 @@
+import { isFileMode } from '../../measure/mode.ts';
+import { openSides } from '../../measure/open-sides.ts';
 import type { Peer } from '../../measure/peer.ts';
-import { openWorkerPair } from '../../workers/worker-pair.ts';
+import { startClientWorker, startServerWorker } from '../../workers/worker-sides.ts';
 
-const programs = {
-  client: new URL('./client-worker.js', import.meta.url),
-  server: new URL('./server-worker.js', import.meta.url),
-};
+const client = new URL('./client-worker.js', import.meta.url);
+const server = new URL('./server-worker.js', import.meta.url);
 
 /**
  * What a Node program gets without any protocol: `stream.pipeline` from a read stream (64 KiB pieces) into a fresh TCP
  * connection, and from there into a write stream or into nothing. No digest, no part file, no check of any kind.
  */
 export const rawPipeline: Peer = {
-  name: 'raw pipeline',
+  name: 'raw-pipeline',
+  does: ({ mode }) => isFileMode(mode) || mode === 'downloads-at-once',
   missing: () => Promise.resolve(undefined),
-  open: (task, signal) => openWorkerPair(programs, task, signal),
+  open: (task, signal) =>
+    openSides(
+      () => startServerWorker(server, task, signal),
+      (address) => startClientWorker(client, task, address, signal),
+    ),
 };

@@ -3,7 +3,7 @@ import { type AddressInfo, type Socket, createServer } from 'node:net';
 import { isUpload } from '../../measure/mode.ts';
 import type { Task } from '../../measure/task.ts';
 import { answerCalls } from '../../workers/answer-calls.ts';
-import type { ServerCalls } from '../../workers/worker-pair.ts';
+import type { ServerCalls } from '../../workers/worker-sides.ts';
 import { receiveFile } from './receive-file.ts';
 import { sendFile } from './send-file.ts';
 

@@ -1,37 +1,58 @@
-import { join } from 'node:path';
-import { type Client, connectClient, pump, toNothing } from '../../../lib/index.ts';
-import type { Mode } from '../../measure/mode.ts';
+import { type Client, connectClient } from '../../../lib/index.ts';
+import { isFileMode } from '../../measure/mode.ts';
+import type { ServerAddress } from '../../measure/peer.ts';
 import type { Task } from '../../measure/task.ts';
 import { answerCalls } from '../../workers/answer-calls.ts';
 import { timeEach } from '../../workers/time-each.ts';
-import type { ClientCalls } from '../../workers/worker-pair.ts';
+import type { ClientCalls } from '../../workers/worker-sides.ts';
+import { listFolder } from './list-folder.ts';
+import { downloadTogether, openSessions, wholeSession } from './many-sessions.ts';
+import { moveFile } from './move-file.ts';
+import { downloadTree, uploadTree } from './move-tree.ts';
 
-interface Run {
-  subscribe(observer: { error: (error: unknown) => void; complete: () => void }): unknown;
-}
+type Act = ClientCalls['act'];
 
-let makeRun: () => Run;
+let act: Act;
 
-const connect: ClientCalls['connect'] = async ({ task, port }) => {
-  const client = await connectClient({ host: '127.0.0.1', port });
-  makeRun = runsOf(client, task)[task.mode];
+const connect: ClientCalls['connect'] = async ({ task, address }) => {
+  act = await prepare(task, address);
 };
 
-const transfer = (times: number): Promise<number[]> => timeEach(times, () => completion(makeRun()));
+const prepare = async (task: Task, address: ServerAddress): Promise<Act> => {
+  const { mode, count } = task;
+  switch (mode) {
+    case 'sessions':
+      return (times) => timeEach(times, () => wholeSession(address, task));
+    case 'idle-sessions':
+      return holdIdle(address, count);
+    case 'downloads-at-once': {
+      const clients = await openSessions(address, count);
+      return () => downloadTogether(clients, task);
+    }
+    default: {
+      const client = await connectClient({ host: '127.0.0.1', port: address.port });
+      return inSession(client, task);
+    }
+  }
+};
 
-const runsOf = (client: Client, { folder, source, target, fsync }: Task): Readonly<Record<Mode, () => Run>> => {
-  const upload = () => client.upload(join(folder, source), [target], { fsync });
-  return {
-    'upload-to-file': upload,
-    'upload-to-nothing': upload,
-    'download-to-file': () => client.download([source], join(folder, target), { fsync }),
-    'download-to-nothing': () => pump(client.source([source]), toNothing()),
+const inSession = (client: Client, task: Task): Act => {
+  const { mode } = task;
+  if (isFileMode(mode)) return (times) => timeEach(times, () => moveFile(client, mode, task));
+  if (mode === 'list-folder') return () => listFolder(client, task);
+  const move = mode === 'upload-tree' ? uploadTree : downloadTree;
+  return (times) => timeEach(times, () => move(client, task));
+};
+
+/** Each act opens that many sessions, which stay until the next one has closed them. */
+const holdIdle = (address: ServerAddress, count: number): Act => {
+  let held: Client[] = [];
+  return async (times) => {
+    await Promise.all(held.map((client) => client.quit()));
+    return timeEach(times, async () => {
+      held = await openSessions(address, count);
+    });
   };
 };
 
-const completion = (run: Run): Promise<void> =>
-  new Promise((resolve, reject) => {
-    run.subscribe({ error: reject, complete: resolve });
-  });
-
-answerCalls({ connect, transfer } satisfies ClientCalls);
+answerCalls({ connect, act: (times) => act(times) } satisfies ClientCalls);

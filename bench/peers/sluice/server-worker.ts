@@ -1,14 +1,16 @@
 import { type ServeOptions, serve } from '../../../lib/index.ts';
-import { isUpload, keepsFile } from '../../measure/mode.ts';
-import type { Task } from '../../measure/task.ts';
+import { type Mode, sendsMemory } from '../../measure/mode.ts';
 import { answerCalls } from '../../workers/answer-calls.ts';
-import type { ServerCalls } from '../../workers/worker-pair.ts';
-import { DiscardingStore } from './discarding-store.ts';
+import type { ServerCalls } from '../../workers/worker-sides.ts';
+import { MemoryStore } from './memory-store.ts';
 
-const start = ({ mode, folder }: Task): Promise<number> => {
-  const where: ServeOptions = isUpload(mode) && !keepsFile(mode) ? { store: new DiscardingStore() } : { root: folder };
+// Sessions beside those that are counted: one that looks on, and some that are still ending.
+const SPARE = 100;
+
+const start: ServerCalls['start'] = ({ mode, folder, size, count }) => {
+  const where: ServeOptions = needsDisk(mode) ? { root: folder } : { store: new MemoryStore(size) };
   return new Promise((resolve, reject) => {
-    serve({ ...where, port: 0 }).subscribe({
+    serve({ ...where, port: 0, maxSessions: count + SPARE, maxSessionsPerAddress: count + SPARE }).subscribe({
       next: (event) => {
         if (event.type === 'listening') resolve(event.port);
       },
@@ -16,5 +18,7 @@ const start = ({ mode, folder }: Task): Promise<number> => {
     });
   });
 };
+
+const needsDisk = (mode: Mode): boolean => mode !== 'upload-to-nothing' && !sendsMemory(mode);
 
 answerCalls({ start } satisfies ServerCalls);

@@ -1,14 +1,80 @@
-import type { Peer } from '../../measure/peer.ts';
-import { openWorkerPair } from '../../workers/worker-pair.ts';
+import { fileURLToPath } from 'node:url';
+import { openSides } from '../../measure/open-sides.ts';
+import type { ClientSide, Peer, PeerSession, ServerAddress, ServerSide } from '../../measure/peer.ts';
+import type { Task } from '../../measure/task.ts';
+import { commandClient, repeatRuns } from '../../programs/command-client.ts';
+import { startClientWorker, startServerWorker } from '../../workers/worker-sides.ts';
+import { Worker } from '../../workers/worker.ts';
+import type { StatCalls } from './stat-worker.ts';
 
 const programs = {
   client: new URL('./client-worker.js', import.meta.url),
   server: new URL('./server-worker.js', import.meta.url),
+  stat: new URL('./stat-worker.js', import.meta.url),
+  commandLine: new URL('../../../bin/sluice.js', import.meta.url),
 };
 
 /** This project: the library's client and server with their defaults, digest included, one session for all transfers. */
 export const sluice: Peer = {
   name: 'sluice',
+  does: () => true,
   missing: () => Promise.resolve(undefined),
-  open: (task, signal) => openWorkerPair(programs, task, signal),
+  open: async (task, signal) => {
+    const session = await openSides(
+      () => startServerWorker(programs.server, task, signal),
+      (address) => startClient(task, address, signal),
+    );
+    return task.mode === 'idle-sessions' ? withBytesPerSession(session, task.count) : session;
+  },
+};
+
+const startClient = async (task: Task, address: ServerAddress, signal: AbortSignal): Promise<ClientSide> => {
+  if (task.mode === 'cold-start') return startCommandLine(task, address, signal);
+  const client = await startClientWorker(programs.client, task, address, signal);
+  return task.mode === 'downloads-at-once' ? withStats(client, task, address, signal) : client;
+};
+
+const startCommandLine = ({ source }: Task, { port }: ServerSide['address'], signal: AbortSignal): ClientSide => {
+  const args = [fileURLToPath(programs.commandLine), 'ls', `sluice://127.0.0.1:${port}/${source}`];
+  return commandClient(signal, (run, times) => repeatRuns(times, () => run(process.execPath, args)));
+};
+
+/** Asks `stat` all the while in a process of its own, and tells how long the answers took. */
+const withStats = async (
+  client: ClientSide,
+  task: Task,
+  address: ServerAddress,
+  signal: AbortSignal,
+): Promise<ClientSide> => {
+  const stats = new Worker<StatCalls>(programs.stat, signal);
+  const close = async () => {
+    await stats.close();
+    await client.close();
+  };
+  const act: ClientSide['act'] = async (times) => {
+    await stats.call('begin', task);
+    const timing = await client.act(times);
+    const p99 = await stats.call('end', 0.99);
+    return { ...timing, figures: { ...timing.figures, 'stat p99, ms': p99 * 1000 } };
+  };
+  try {
+    await stats.call('connect', { task, address });
+    return { act, usage: () => client.usage(), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+/** Tells what the server's memory grew by for each session, at most. */
+const withBytesPerSession = async (session: PeerSession, count: number): Promise<PeerSession> => {
+  const { server: before } = await session.usage();
+  return {
+    ...session,
+    act: async (times) => {
+      const timing = await session.act(times);
+      const { server: after } = await session.usage();
+      return { ...timing, figures: { 'KB a session': (after.peakBytes - before.peakBytes) / count / 1000 } };
+    },
+  };
 };

@@ -1,0 +1,111 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatByteSize, formatDecimalSize } from '../report/byte-size.ts';
+import { FILE_MODES, type Mode } from './mode.ts';
+import { writeEmptyFiles, writeRandomFile, writeTree } from './fixtures.ts';
+
+/** How large the work is that does not go by file sizes. */
+export interface Scale {
+  /** Files of a tree, of `treeFileBytes` each. */
+  readonly treeFiles: number;
+  readonly sessions: number;
+  readonly idleSessions: number;
+  readonly downloadsAtOnce: number;
+  readonly downloadBytes: number;
+  /** Entries of the folder that is listed. */
+  readonly entries: number;
+  readonly coldStarts: number;
+}
+
+export const TREE_FILE_BYTES = 4096;
+
+/** Sources, and what is done with each. */
+export interface Batch {
+  readonly source: string;
+  prepare(folder: string, signal: AbortSignal): Promise<void>;
+  readonly works: readonly Work[];
+}
+
+/** One cell of the results. */
+export interface Work {
+  readonly mode: Mode;
+  /** How much, for people: `1 GiB`, `300 sessions`. */
+  readonly label: string;
+  readonly size: number;
+  readonly count: number;
+  /** Acts in a sample. */
+  readonly times: number;
+  /** Samples, where the work is too long for as many as were asked for. */
+  readonly maxRepeats: number;
+}
+
+export interface PlanOptions {
+  readonly modes: readonly Mode[];
+  readonly sizes: readonly number[];
+  readonly sampleBytes: number;
+  readonly maxTimes: number;
+  readonly scale: Scale;
+}
+
+/** What is measured, in which order, for the modes and sizes asked for. */
+export const planBatches = (options: PlanOptions): Batch[] =>
+  [...options.sizes.map((size) => planFile(size, options)), ...planScenarios(options.scale)]
+    .map((batch) => ({ ...batch, works: batch.works.filter(({ mode }) => options.modes.includes(mode)) }))
+    .filter(({ works }) => works.length > 0);
+
+/** Removes a batch's source. */
+export const removeSource = (folder: string, { source }: Batch): Promise<void> =>
+  rm(join(folder, source), { recursive: true, force: true });
+
+const planFile = (size: number, { sampleBytes, maxTimes }: PlanOptions): Batch => {
+  // A sample of small files is many of them: one alone would measure the clock and the scheduler.
+  const times = Math.max(1, Math.min(maxTimes, Math.round(sampleBytes / size)));
+  const source = `source-${size}`;
+  const works = FILE_MODES.map((mode) => ({ ...SINGLE, mode, label: formatByteSize(size), size, times }));
+  return { source, prepare: (folder) => writeRandomFile(join(folder, source), size), works };
+};
+
+const planScenarios = (scale: Scale): Batch[] => {
+  const { treeFiles, sessions, idleSessions, downloadsAtOnce, downloadBytes, entries, coldStarts } = scale;
+  const tree = { ...SINGLE, size: TREE_FILE_BYTES, count: treeFiles, label: `${treeFiles} × 4 KiB` };
+  return [
+    {
+      source: 'tree',
+      prepare: (folder) => writeTree(join(folder, 'tree'), treeFiles, TREE_FILE_BYTES),
+      works: [
+        { ...tree, mode: 'upload-tree' },
+        { ...tree, mode: 'download-tree' },
+      ],
+    },
+    {
+      source: 'shared',
+      prepare: (folder) => writeRandomFile(join(folder, 'shared'), downloadBytes),
+      works: [
+        {
+          ...SINGLE,
+          mode: 'downloads-at-once',
+          size: downloadBytes,
+          count: downloadsAtOnce,
+          label: `${downloadsAtOnce} × ${formatDecimalSize(downloadBytes)}`,
+        },
+      ],
+    },
+    {
+      source: 'few',
+      prepare: (folder, signal) => writeEmptyFiles(join(folder, 'few'), FEW_ENTRIES, signal),
+      works: [
+        { ...SINGLE, mode: 'sessions', times: sessions, label: `${sessions} in turn` },
+        { ...SINGLE, mode: 'idle-sessions', count: idleSessions, label: String(idleSessions), maxRepeats: 1 },
+        { ...SINGLE, mode: 'cold-start', times: coldStarts, label: `${FEW_ENTRIES} entries` },
+      ],
+    },
+    {
+      source: 'many',
+      prepare: (folder, signal) => writeEmptyFiles(join(folder, 'many'), entries, signal),
+      works: [{ ...SINGLE, mode: 'list-folder', count: entries, label: `${entries} entries`, maxRepeats: 3 }],
+    },
+  ];
+};
+
+const FEW_ENTRIES = 10;
+const SINGLE = { size: 0, count: 1, times: 1, maxRepeats: Infinity } as const;
