@@ -35,7 +35,7 @@ const FULL: Preset = {
   sizes: '4KiB,1MiB,64MiB,1GiB',
   repeats: 5,
   sampleBytes: 256 * 1024 * 1024,
-  maxTimes: 200,
+  maxTimes: 50,
   scale: {
     treeFiles: 5000,
     sessions: 300,
