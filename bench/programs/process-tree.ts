@@ -18,6 +18,9 @@ export const treeUsage = (pid: number): Usage => {
   };
 };
 
+/** Processor seconds of a process alone, without its children. */
+export const ownSeconds = (pid: number): number => sum(timesOf(pid).slice(0, 2)) / TICKS_A_SECOND;
+
 /** Processor seconds of the children of this process that have ended. */
 export const endedChildrenSeconds = (): number => sum(timesOf(process.pid).slice(2)) / TICKS_A_SECOND;
 

@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Side } from '../measure/peer.ts';
 import type { Usage } from '../measure/usage.ts';
-import { processTree, treeUsage } from './process-tree.ts';
+import { ownSeconds, processTree, treeUsage } from './process-tree.ts';
 
 // Often enough to see a process that serves one connection, seldom enough to cost next to nothing.
 const LOOK_MS = 20;
@@ -27,6 +27,9 @@ export class Program implements Side {
   readonly #ended: Promise<void>;
   readonly #watch: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
+  // Processor seconds of every process that was ever seen: some servers do not wait for those they start.
+  readonly #seenSeconds = new Map<number, number>();
+  #cpuSeconds = 0;
   #peakBytes = 0;
   #hasEnded = false;
   #output = '';
@@ -85,7 +88,7 @@ export class Program implements Side {
 
   usage(): Promise<Usage> {
     this.#look();
-    return Promise.resolve({ cpuSeconds: treeUsage(this.#pid).cpuSeconds, peakBytes: this.#peakBytes });
+    return Promise.resolve({ cpuSeconds: this.#cpuSeconds, peakBytes: this.#peakBytes });
   }
 
   /** The most memory that its processes had at a time, as far as it was seen. */
@@ -103,7 +106,14 @@ export class Program implements Side {
   }
 
   #look(): void {
-    if (!this.#hasEnded) this.#peakBytes = Math.max(this.#peakBytes, treeUsage(this.#pid).peakBytes);
+    if (this.#hasEnded) return;
+    const { cpuSeconds, peakBytes } = treeUsage(this.#pid);
+    for (const pid of processTree(this.#pid))
+      this.#seenSeconds.set(pid, Math.max(ownSeconds(pid), this.#seenSeconds.get(pid) ?? 0));
+    const seen = [...this.#seenSeconds.values()].reduce((total, seconds) => total + seconds, 0);
+    // The first misses processes that nobody waited for, the second those that came and went between two looks.
+    this.#cpuSeconds = Math.max(this.#cpuSeconds, cpuSeconds, seen);
+    this.#peakBytes = Math.max(this.#peakBytes, peakBytes);
   }
 
   // All of them by number: a server's processes for its connections may outlive it.

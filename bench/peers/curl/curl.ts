@@ -12,7 +12,7 @@ import { FTP_USER, type FtpServer } from '../ftp/ftp-server.ts';
 const MODES = ['upload-to-file', 'download-to-file', 'download-to-nothing', 'downloads-at-once', 'list-folder'];
 
 // Of some versions every other transfer ends with a second of waiting: a few show that as well as many.
-const MAX_TIMES = 10;
+const MAX_TIMES = 5;
 
 /**
  * curl with an FTP server. The files of a sample are one run of curl over one control connection, and their seconds are
@@ -30,7 +30,7 @@ export const curlWith = (server: FtpServer): Peer => ({
 });
 
 const act = async (run: RunCommand, task: Task, address: ServerAddress, times: number): Promise<Timing> => {
-  const { mode, count } = task;
+  const { mode, count, size } = task;
   if (mode === 'cold-start') {
     const seconds: number[] = [];
     while (seconds.length < times) seconds.push((await run('curl', ['-K', '-'], configOf(task, address, 1))).seconds);
@@ -44,6 +44,8 @@ const act = async (run: RunCommand, task: Task, address: ServerAddress, times: n
     .trim()
     .split('\n')
     .map((line) => line.split(' ').map(Number));
+  for (const [, , bytes = 0] of lines)
+    if (bytes !== size && mode !== 'list-folder') throw new Error(`curl moved ${bytes} of ${size} bytes`);
   const each = lines.map(([, total = NaN]) => total);
   if (atOnce) return sideBySide(seconds, each);
   if (mode === 'list-folder') return { seconds: each, figures: { 'first entries, ms': (lines[0]?.[0] ?? NaN) * 1000 } };
@@ -53,7 +55,8 @@ const act = async (run: RunCommand, task: Task, address: ServerAddress, times: n
 // On standard input, where neither a password nor a thousand names are in anybody's way.
 const configOf = (task: Task, address: ServerAddress, transfers: number) => {
   const common = ['silent', 'show-error', 'fail', `user = "${FTP_USER}:${address.password}"`];
-  const report = task.mode === 'cold-start' ? [] : ['write-out = "%{time_starttransfer} %{time_total}\\n"'];
+  const moved = isUpload(task.mode) ? '%{size_upload}' : '%{size_download}';
+  const report = task.mode === 'cold-start' ? [] : [`write-out = "%{time_starttransfer} %{time_total} ${moved}\\n"`];
   const one = transferLines(task, address);
   return { input: [...common, ...report, ...Array.from({ length: transfers }, () => one).flat()].join('\n') };
 };
