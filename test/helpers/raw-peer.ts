@@ -144,8 +144,12 @@ export class RawPeer {
 }
 
 /** A raw connection to a loopback port, closed when the test ends. */
-export const connectRaw = async (test: TestContext, port: number): Promise<RawPeer> => {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+export const connectRaw = async (
+  test: TestContext,
+  port: number,
+  { host = '127.0.0.1', localAddress }: { readonly host?: string; readonly localAddress?: string } = {},
+): Promise<RawPeer> => {
+  const socket = connect({ host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) });
   test.after(() => socket.destroy());
   await once(socket, 'connect');
   return new RawPeer(socket);
