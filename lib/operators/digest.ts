@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
+import { report as untypedReport } from 'node:process';
 import { alignBlocks } from './align-blocks.ts';
 
 export const DIGEST_NAMES = ['blake3', 'sha256'] as const;
@@ -24,12 +25,32 @@ let blake3: Blake3 | undefined | 'not tried' = 'not tried';
 // needs no digest and should not wait for it.
 const loadBlake3 = (): Blake3 | undefined => {
   if (blake3 !== 'not tried') return blake3;
-  try {
-    blake3 = createRequire(import.meta.url)('@napi-rs/blake-hash') as Blake3;
-  } catch {
-    blake3 = undefined;
-  }
+  blake3 = withoutNetworkReport(() => {
+    try {
+      return createRequire(import.meta.url)('@napi-rs/blake-hash') as Blake3;
+    } catch {
+      return undefined;
+    }
+  });
   return blake3;
+};
+
+// Node has this property from 20.13 on; its types for that version do not know it.
+const report = untypedReport as typeof untypedReport & { excludeNetwork: boolean };
+
+/**
+ * Does something while a report on this process leaves out its connections. The module looks in one for the kind of
+ * system that it is on, and for each connection in it Node would ask the name server who that is, and stand still
+ * until it answers.
+ */
+const withoutNetworkReport = <T>(action: () => T): T => {
+  const { excludeNetwork } = report;
+  report.excludeNetwork = true;
+  try {
+    return action();
+  } finally {
+    report.excludeNetwork = excludeNetwork;
+  }
 };
 
 /** The digests that work on this machine, the fastest first. */
