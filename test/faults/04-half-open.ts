@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, describe, it } from 'node:test';
+import { type Subscription, lastValueFrom } from 'rxjs';
+import { failsWith } from '../helpers/errors.ts';
+import type { Direction } from '../helpers/fault-proxy.ts';
+import { until } from '../helpers/raw-peer.ts';
+import { assertFiles, assertServes, outcomeOf, startScene } from './scene.ts';
+
+const SIZE = 64 * 1024 ** 2;
+const QUICK = { serve: { limits: { quietMs: 50, stallMs: 300 } }, connect: { stallMs: 300 } };
+
+/** A transfer of 64 MiB that has begun, onto a file that is there already. */
+const begin = async (test: TestContext, direction: Direction, options: Parameters<typeof startScene>[1] = {}) => {
+  const scene = await startScene(test, options);
+  const { server, client, local, proxy } = scene;
+  const [source, target] = direction === 'up' ? [local, server.root] : [server.root, local];
+  await writeFile(join(source, 'new'), '');
+  await truncate(join(source, 'new'), SIZE);
+  await writeFile(join(target, 'file'), 'old');
+  const transfer$ =
+    direction === 'up' ? client.upload(join(local, 'new'), ['file']) : client.download(['new'], join(local, 'file'));
+  const moving = () => until('content that moves', () => (proxy.connections('data')[0]?.passed[direction] ?? 0) > 1e6);
+  return { ...scene, transfer$, target, moving };
+};
+
+const assertUntouched = async (target: string): Promise<void> => {
+  assert.equal(await readFile(join(target, 'file'), 'utf8'), 'old');
+  await assertFiles(target, ['file']);
+};
+
+export const faultHalfOpen = (): void => {
+  describe('fault 4: half-open peer', () => {
+    it('fault 4: an idle session whose peer is gone ends by the stall limit on both sides', async (test) => {
+      const { server, client, proxy } = await startScene(test, QUICK);
+      const ended = failsWith('STALLED', lastValueFrom(client.ended$));
+      proxy.connections('control')[0]?.strike({ type: 'drop' });
+      await ended;
+      assert.equal((await server.event('session-closed')).error?.code, 'STALLED');
+      await assertServes(test, server);
+    });
+
+    for (const direction of ['up', 'down'] as const) {
+      const way = direction === 'up' ? 'an upload' : 'a download';
+
+      it(`fault 4: ${way} whose peer is gone on every connection ends by the stall limit on both sides`, async (test) => {
+        const scene = await begin(test, direction, QUICK);
+        const { server, proxy, transfer$, target, moving } = scene;
+        const outcome = outcomeOf(lastValueFrom(transfer$));
+        await moving();
+        for (const kind of ['data', 'control'] as const) proxy.connections(kind)[0]?.strike({ type: 'drop' });
+        assert.equal(await outcome, 'STALLED');
+        assert.equal((await server.event('session-closed')).error?.code, 'STALLED');
+        assert.equal((await server.event('transfer')).outcome, 'failed');
+        await assertUntouched(target);
+        await assertServes(test, server);
+      });
+
+      it(`fault 4: ${way} whose data connection alone is gone leaves the session usable, and can be given up`, async (test) => {
+        const { server, client, proxy, transfer$, target, moving } = await begin(test, direction);
+        const running: Subscription = transfer$.subscribe({ error: () => undefined });
+        await moving();
+        proxy.connections('data')[0]?.strike({ type: 'drop' });
+        assert.ok((await client.ping()) >= 0);
+        running.unsubscribe();
+        const { outcome, error } = await server.event('transfer');
+        assert.deepEqual([outcome, error?.code], ['failed', 'CANCELLED']);
+        await assertUntouched(target);
+        assert.ok((await client.ping()) >= 0);
+      });
+    }
+  });
+};
