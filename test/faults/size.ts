@@ -24,7 +24,7 @@ const GIB = 1024 ** 3;
 export const SHORT: FaultSize = {
   visits: 300,
   crowd: 50,
-  commands: 20_000,
+  commands: 100_000,
   entries: 3000,
   writers: 8,
   idleReaders: 8,
