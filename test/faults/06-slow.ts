@@ -21,7 +21,7 @@ const bigFile = () => {
   const chunks = function* () {
     for (let sent = 0; sent < FILE; sent += chunk.length) yield chunk;
   };
-  return { entry: fileEntry('big', FILE), content: fromChunks(chunks()), close: () => Promise.resolve() };
+  return { entry: fileEntry('big', FILE), content: () => fromChunks(chunks()), close: () => Promise.resolve() };
 };
 
 export const faultSlow = ({ idleReaders }: FaultSize): void => {
@@ -65,7 +65,7 @@ export const faultSlow = ({ idleReaders }: FaultSize): void => {
               yield Buffer.alloc(MIB / 4, 'x');
             }
           };
-          return Promise.resolve({ ...file, content: fromChunks(chunks()) });
+          return Promise.resolve({ ...file, content: () => fromChunks(chunks()) });
         },
       });
       const server = await startServer(test, { store });

@@ -18,17 +18,15 @@ export class MemoryStore implements Store {
     this.#size = size;
   }
 
-  begin([name = '']: readonly string[], { size = 0 }: { readonly size?: number | undefined }): Promise<Part> {
-    return Promise.resolve({
-      content: toNothing(),
-      commit: () => Promise.resolve(entryOf(name, size)),
-      discard: () => Promise.resolve(),
-    });
+  begin(): Promise<Part> {
+    const done = () => Promise.resolve();
+    return Promise.resolve({ content: toNothing(), commit: done, discard: done, suspend: done });
   }
 
   open([name = '']: readonly string[]): Promise<OpenFile> {
     const entry = entryOf(name, this.#size);
-    return Promise.resolve({ entry, content: fromChunks(memoryChunks(this.#size)), close: () => Promise.resolve() });
+    const content = (start = 0, end = this.#size) => fromChunks(memoryChunks(end - start));
+    return Promise.resolve({ entry, content, close: () => Promise.resolve() });
   }
 
   stat([name = '']: readonly string[]): Promise<Entry> {
