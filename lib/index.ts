@@ -6,7 +6,7 @@ export type { TransferReport } from './session/transfer-report.ts';
 export { connectClient } from './client/connect-client.ts';
 export type { Client } from './client/client.ts';
 export { DIALECT_NAMES, type DialectName, parseDialect } from './dialects/registry.ts';
-export type { ConnectClientOptions, TransferOptions } from './client/options.ts';
+export type { ConnectClientOptions, TransferOptions, TreeOptions } from './client/options.ts';
 
 // Pipelines: sources, operators, sinks, and what joins them.
 export { type PumpOptions, pump, pumpWithin } from './streams/pump.ts';
@@ -17,7 +17,7 @@ export { type FromReadableOptions, fromReadable } from './streams/from-readable.
 export { toNothing } from './streams/to-nothing.ts';
 export { type ToWritableOptions, toWritable } from './streams/to-writable.ts';
 export { fromFile, toFile } from './transfer/local-file.ts';
-export type { TransferProgress } from './transfer/transfer-progress.ts';
+export type { TransferProgress, TreeProgress } from './transfer/transfer-progress.ts';
 export { type OverwritePolicy, OVERWRITE_POLICIES } from './transfer/overwrite.ts';
 export { type Digest, DIGEST_NAMES, type DigestName, availableDigests, createDigest } from './operators/digest.ts';
 export { exactSize } from './operators/exact-size.ts';

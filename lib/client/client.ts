@@ -1,4 +1,15 @@
-import { type Observable, defer, firstValueFrom, from, lastValueFrom, mergeMap, takeUntil, timer } from 'rxjs';
+import {
+  type MonoTypeOperatorFunction,
+  type Observable,
+  defer,
+  firstValueFrom,
+  from,
+  lastValueFrom,
+  mergeMap,
+  takeUntil,
+  tap,
+  timer,
+} from 'rxjs';
 import type { Command, Reply } from '../dialects/session.ts';
 import { ProtocolError } from '../errors/errors.ts';
 import type { DigestName } from '../operators/digest.ts';
@@ -7,12 +18,14 @@ import type { Entry, Space } from '../protocol/entry.ts';
 import { type RemotePath, checkPath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
 import { locateFile } from '../transfer/local-file.ts';
-import type { TransferProgress } from '../transfer/transfer-progress.ts';
+import { ProgressMeter, type TransferProgress, type TreeProgress } from '../transfer/transfer-progress.ts';
+import type { TreeCount } from '../transfer/tree.ts';
 import type { Connection } from './connection.ts';
-import type { TransferOptions } from './options.ts';
+import type { TransferOptions, TreeOptions } from './options.ts';
 import { remoteSink, remoteSource } from './remote-content.ts';
 import { retrying } from './retrying.ts';
 import { downloadFile, uploadFile } from './transfer-file.ts';
+import { downloadTree, uploadTree } from './transfer-tree.ts';
 
 /** A server that does not answer the farewell for so long is left without. */
 const FAREWELL_MS = 5000;
@@ -89,6 +102,23 @@ export class Client {
     return this.#transfer(path, localPath, uploadFile, options);
   }
 
+  /**
+   * Copies a remote folder and all that is in it to a folder of this machine, over one data connection; each file whole or
+   * not at all, with its time and permissions. Where the local folder has something in it already, only what is missing
+   * or differs in size or time is fetched; what is not in the remote folder stays.
+   *
+   * Cold. Emits progress, with `problem` for each thing that could not be read or kept, which harms nothing else. Errors
+   * only where nothing more can be done. A lost connection is dealt with as in `download`. Holds about 4 MiB.
+   */
+  downloadTree(path: RemotePath, localFolder: string, options: TreeOptions = {}): Observable<TreeProgress> {
+    return this.#tree(path, localFolder, downloadTree, options);
+  }
+
+  /** Copies a folder of this machine to a remote one; as `downloadTree`, in the other direction. */
+  uploadTree(localFolder: string, path: RemotePath, options: TreeOptions = {}): Observable<TreeProgress> {
+    return this.#tree(path, localFolder, uploadTree, options);
+  }
+
   /** A remote file as a pipeline's source; each run is one download. */
   source(path: RemotePath): Source {
     return remoteSource(this.#connection.session, checkPath(path));
@@ -156,14 +186,40 @@ export class Client {
       checkPath(path);
       return { file: await locateFile(localPath), session: await this.#connection.restored() };
     }).pipe(mergeMap(({ file, session }) => transferFile(session, path, file, { ...options, resume })));
+    return attempt$.pipe(this.#persisting(new ProgressMeter().at('moving', 0)), untilAborted(signal));
+  }
+
+  #tree(
+    path: RemotePath,
+    localFolder: string,
+    transferTree: typeof downloadTree,
+    { signal, ...options }: TreeOptions,
+  ): Observable<TreeProgress> {
+    return defer(() => {
+      let before = NO_FILES;
+      const attempt$ = defer(async () => {
+        checkPath(path);
+        return { folder: await locateFile(localFolder), session: await this.#connection.restored() };
+      }).pipe(mergeMap(({ folder, session }) => transferTree(session, path, folder, options, before)));
+      return attempt$.pipe(
+        tap((progress) => (before = progress)),
+        this.#persisting<TreeProgress>({ ...new ProgressMeter().at('moving', 0), ...NO_FILES, state: 'moving' }),
+      );
+    }).pipe(untilAborted(signal));
+  }
+
+  #persisting<T extends TransferProgress>(nothingYet: T): MonoTypeOperatorFunction<T> {
     const isWanted = () => !this.#connection.isClosed;
-    return attempt$.pipe(retrying({ retries: this.#retries, isWanted }), this.#connection.kept(), untilAborted(signal));
+    return (attempt$) =>
+      attempt$.pipe(retrying({ nothingYet, retries: this.#retries, isWanted }), this.#connection.kept());
   }
 
   #ask(command: Command): Promise<Reply> {
     return firstValueFrom(this.#connection.session.execute(command));
   }
 }
+
+const NO_FILES: TreeCount = { files: 0, bytes: 0, skipped: 0, failed: 0 };
 
 const unexpected = ({ type }: Reply): never => {
   throw new ProtocolError('STATE_UNEXPECTED', `the server's reply "${type}" does not fit the question`);

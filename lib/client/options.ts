@@ -42,6 +42,16 @@ export interface TransferOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a tree shall be moved. */
+export interface TreeOptions {
+  /** What to do with a file that exists and differs. @default 'overwrite' */
+  readonly overwrite?: OverwritePolicy;
+  /** Whether each file is forced to the disk before the tree counts as done. @default false */
+  readonly fsync?: boolean;
+  /** Cancels the tree; files that are done stay, and the session lives on. */
+  readonly signal?: AbortSignal;
+}
+
 const DEFAULTS = {
   host: 'localhost',
   port: 1234,

@@ -26,7 +26,9 @@ const PASSING_AFTER_LOSS: ReadonlySet<ErrorCode> = new Set(['BUSY', 'SERVER_FULL
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 
-export interface RetryOptions {
+export interface RetryOptions<T> {
+  /** How things stand before anything has moved. */
+  readonly nothingYet: T;
   /** How often to try again in a row. */
   readonly retries: number;
   /** Asked after a failure: whether anybody still wants another try. */
@@ -41,11 +43,11 @@ export interface RetryOptions {
  * Emits a progress of state `waiting` before each wait. Errors with the last failure. Holds nothing.
  */
 export const retrying =
-  ({ retries, isWanted }: RetryOptions): MonoTypeOperatorFunction<TransferProgress> =>
+  <T extends TransferProgress>({ nothingYet, retries, isWanted }: RetryOptions<T>): MonoTypeOperatorFunction<T> =>
   (attempt$) =>
     defer(() => {
-      const waiting$ = new Subject<TransferProgress>();
-      let last: TransferProgress | undefined;
+      const waiting$ = new Subject<T>();
+      let last = nothingYet;
       let failures = 0;
       const waitAfter = (error: unknown) => {
         if (!(error instanceof SluiceError) || !isPassing(error, failures) || !isWanted())
@@ -53,12 +55,12 @@ export const retrying =
         failures += 1;
         if (failures > retries) return throwError(() => error);
         const waitMs = waitBefore(failures);
-        waiting$.next({ ...(last ?? NOTHING_YET), state: 'waiting', trouble: error, waitMs });
+        waiting$.next({ ...last, state: 'waiting', trouble: error, waitMs });
         return timer(waitMs);
       };
       const moving$ = attempt$.pipe(
         tap((progress) => {
-          if (last !== undefined && progress.bytes > last.bytes) failures = 0;
+          if (progress.bytes > last.bytes) failures = 0;
           last = progress;
         }),
         retry({ delay: waitAfter }),
@@ -66,8 +68,6 @@ export const retrying =
       );
       return merge(waiting$, moving$);
     });
-
-const NOTHING_YET = { bytes: 0, total: undefined, rate: 0, eta: undefined } as const;
 
 const isPassing = ({ code }: SluiceError, failures: number): boolean =>
   PASSING.has(code) || (failures > 0 && PASSING_AFTER_LOSS.has(code));

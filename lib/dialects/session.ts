@@ -5,6 +5,7 @@ import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
 import type { BlockDigests, Checkpoint } from '../store/checkpoint.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
+import type { TreeCount, TreeSink, TreeSource } from '../transfer/tree.ts';
 
 /** What can be asked of a session, in words that belong to no wire format. Paths are checked before they come here. */
 export type Command =
@@ -13,6 +14,8 @@ export type Command =
   | { readonly type: 'hash'; readonly path: RemotePath; readonly algorithm: DigestName }
   | Download
   | Upload
+  | DownloadTree
+  | UploadTree
   | { readonly type: 'remove'; readonly path: RemotePath }
   | { readonly type: 'makeFolder'; readonly path: RemotePath }
   | { readonly type: 'removeFolder'; readonly path: RemotePath; readonly recursive: boolean }
@@ -73,6 +76,26 @@ export interface Upload {
   readonly fsync?: boolean | undefined;
 }
 
+/** A folder and all that is in it, to this side. */
+export interface DownloadTree {
+  readonly type: 'download-tree';
+  readonly path: RemotePath;
+  /** Where it goes; asked for once it is certain that something will come. */
+  readonly to: () => TreeSink;
+}
+
+/** A folder and all that is in it, from this side; what is there and not in it stays. */
+export interface UploadTree {
+  readonly type: 'upload-tree';
+  readonly path: RemotePath;
+  /** Where it comes from; subscribed once it is certain that it will be taken. */
+  readonly from: TreeSource;
+  /** For each file. @default 'overwrite' */
+  readonly overwrite?: OverwritePolicy | undefined;
+  /** Whether each file is forced to the disk before the receipt. @default false */
+  readonly fsync?: boolean | undefined;
+}
+
 /** What a session answers; each command ends with exactly one reply that is not `progress`, or with a typed error. */
 export type Reply =
   /** The entries of a folder, to be read as they are needed; ending early frees what the listing holds. */
@@ -82,8 +105,12 @@ export type Reply =
   | { readonly type: 'digest'; readonly digest: string }
   /** Content bytes that a running transfer has safely behind it. */
   | { readonly type: 'progress'; readonly bytes: number }
+  /** How a running tree is doing. */
+  | ({ readonly type: 'tree-progress' } & TreeCount)
   /** The content arrived, is the same on both sides, and has its name. */
   | { readonly type: 'completed'; readonly bytes: number }
+  /** The tree arrived: all of it, or what could be read and kept. */
+  | ({ readonly type: 'tree-completed' } & TreeCount)
   /** The overwrite policy says that the target stays as it is. */
   | { readonly type: 'skipped' }
   | { readonly type: 'space'; readonly space: Space }

@@ -1,5 +1,5 @@
 import { type Observable, concat, defer, finalize, from, ignoreElements, map, mergeMap, of } from 'rxjs';
-import type { Command, Download, Reply, Session, Upload } from '../dialects/session.ts';
+import type { Command, Download, DownloadTree, Reply, Session, Upload, UploadTree } from '../dialects/session.ts';
 import { FileError, LimitError, UnsupportedError } from '../errors/errors.ts';
 import { type DigestName, availableDigests, createDigest } from '../operators/digest.ts';
 import { hash } from '../operators/hash.ts';
@@ -10,7 +10,11 @@ import { toNothing } from '../streams/to-nothing.ts';
 import { withResource } from '../streams/with-resource.ts';
 import { assertSameContent, findCheckpoint, keepable } from '../transfer/checkpoints.ts';
 import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
+import { fromTree } from '../transfer/from-tree.ts';
 import { toStore } from '../transfer/to-store.ts';
+import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
+import { type TreeCount, pumpTree } from '../transfer/tree.ts';
+import { writeTreeFile } from '../transfer/write-tree-file.ts';
 import type { Locks } from './locks.ts';
 import { type TransferReport, reportTransfer } from './transfer-report.ts';
 
@@ -53,6 +57,10 @@ export class SessionCore implements Session {
         return this.#transfer('download', command, () => this.#download(command));
       case 'upload':
         return this.#transfer('upload', command, () => this.#upload(command));
+      case 'download-tree':
+        return this.#transfer('download', command, () => this.#downloadTree(command));
+      case 'upload-tree':
+        return this.#transfer('upload', command, () => this.#uploadTree(command));
       case 'remove':
         return this.#change([command.path], 'is being deleted', () => store.remove(command.path));
       case 'makeFolder':
@@ -123,6 +131,31 @@ export class SessionCore implements Session {
     );
   }
 
+  #downloadTree({ path, to }: DownloadTree): Observable<Reply> {
+    const { store, locks } = this.#options;
+    locks.assertFree(path);
+    return from(store.stat(path)).pipe(
+      mergeMap(({ kind }) => {
+        if (kind !== 'folder') throw new FileError('NOT_A_FOLDER', `${formatPath(path)}: is not a folder`);
+        const tree = fromTree(store, path, { assertFree: (file) => locks.assertFree(file) });
+        return asTreeReplies(pumpTree(tree, to()));
+      }),
+    );
+  }
+
+  #uploadTree({ path, from: tree, overwrite = 'overwrite', fsync = false }: UploadTree): Observable<Reply> {
+    this.#assertWritable(path);
+    const { store, locks } = this.#options;
+    const write: WriteTreeFile = (file, valve) => {
+      const target = [...path, ...file.path];
+      return locks.while([target], 'is being uploaded', () =>
+        writeTreeFile({ store, path: target }, { overwrite, fsync, keep: true })(file, valve),
+      );
+    };
+    locks.assertFree(path);
+    return asTreeReplies(pumpTree(tree, toTree(store, path, { write })));
+  }
+
   /** A move onto an existing folder goes into it, under the old name. */
   #move(path: RemotePath, to: RemotePath): Observable<Reply> {
     const { store } = this.#options;
@@ -139,7 +172,7 @@ export class SessionCore implements Session {
 
   #transfer(
     direction: TransferReport['direction'],
-    { path }: Download | Upload,
+    { path }: Download | Upload | DownloadTree | UploadTree,
     run: () => Observable<Reply>,
   ): Observable<Reply> {
     const { onTransfer } = this.#options;
@@ -160,6 +193,16 @@ export class SessionCore implements Session {
       throw new FileError('READ_ONLY', `${formatPath(path)}: this server is read-only, nothing was changed`);
   }
 }
+
+/** A running tree as replies: how it is doing, and at the end what came of it. */
+const asTreeReplies = (count$: Observable<TreeCount>): Observable<Reply> =>
+  defer(() => {
+    let last: TreeCount = { files: 0, bytes: 0, skipped: 0, failed: 0 };
+    return concat(
+      count$.pipe(map((count): Reply => ({ type: 'tree-progress', ...(last = count) }))),
+      defer(() => of<Reply>({ ...last, type: 'tree-completed' })),
+    );
+  });
 
 /** A running pipeline as replies: progress, and at the end how much it was. */
 const withTotal = (progress$: ReturnType<typeof pump>): Observable<Reply> =>

@@ -10,6 +10,10 @@ export interface TransferReport {
   readonly path: RemotePath;
   /** Content bytes that were moved. */
   readonly bytes: number;
+  /** Files that are where they belong, if this was a tree. */
+  readonly files?: number;
+  /** Files and folders of a tree that could not be read or kept. */
+  readonly failed?: number;
   readonly seconds: number;
   /** Whether the receiver has the whole content, or nothing had to be moved. */
   readonly outcome: 'completed' | 'skipped' | 'failed';
@@ -29,16 +33,22 @@ export const reportTransfer = (
     defer(() => {
       const start = performance.now();
       let bytes = 0;
+      let tree: Pick<TransferReport, 'files' | 'failed'> = {};
       // Said by the last reply; the stream itself ends a moment later, when files are closed.
       let outcome: 'completed' | 'skipped' | undefined;
       const end = (outcome: TransferReport['outcome'], error?: SluiceError) => {
         const seconds = (performance.now() - start) / 1000;
-        report({ direction, path, bytes, seconds, outcome, ...(error === undefined ? {} : { error }) });
+        report({ direction, path, bytes, ...tree, seconds, outcome, ...(error === undefined ? {} : { error }) });
       };
       return reply$.pipe(
         tap({
           next: (reply) => {
             if (reply.type === 'progress' || reply.type === 'completed') bytes = reply.bytes;
+            if (reply.type === 'tree-progress' || reply.type === 'tree-completed') {
+              bytes = reply.bytes;
+              tree = { files: reply.files, failed: reply.failed };
+            }
+            if (reply.type === 'tree-completed') outcome = 'completed';
             if (reply.type === 'completed' || reply.type === 'skipped') outcome = reply.type;
           },
           complete: () => end(outcome ?? 'completed'),

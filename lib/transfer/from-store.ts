@@ -8,7 +8,7 @@ import { withResource } from '../streams/with-resource.ts';
  * Errors with `SOURCE_CHANGED` if the file became another while it was read.
  */
 export const fromStore =
-  (store: Store, path: RemotePath): Source =>
+  (store: Pick<Store, 'open'>, path: RemotePath): Source =>
   (open$) =>
     withResource(
       () => store.open(path),

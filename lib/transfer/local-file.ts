@@ -27,7 +27,8 @@ export const locateFile = async (path: string): Promise<LocalFile> => {
       throw fileError(error, `${path}: cannot open folder`, 'READ_FAILED');
     },
   );
-  return { store, path: [basename(real)] };
+  const name = basename(real);
+  return { store, path: name === '' ? [] : [name] };
 };
 
 /**

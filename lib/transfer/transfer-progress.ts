@@ -1,4 +1,5 @@
 import type { SluiceError } from '../errors/errors.ts';
+import type { TreeCount } from './tree.ts';
 
 /** How a transfer is doing. */
 export interface TransferProgress {
@@ -24,6 +25,12 @@ export interface TransferProgress {
   readonly trouble?: SluiceError;
   /** With state `waiting`: milliseconds until it begins again. */
   readonly waitMs?: number;
+}
+
+/** How a tree is doing; `bytes` and the counts are sums over its files, and there is no total. */
+export interface TreeProgress extends TransferProgress, TreeCount {
+  readonly state: 'moving' | 'waiting' | 'completed';
+  readonly bytes: number;
 }
 
 /** What is known of a content by now. */

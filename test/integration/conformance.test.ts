@@ -11,6 +11,7 @@ import {
   decodeHello,
   decodeServerMessage,
   decodeTrailer,
+  decodeTreeHeader,
   decodeWelcome,
 } from '../../lib/dialects/native/messages.ts';
 import {
@@ -75,6 +76,7 @@ describe('the protocol’s document', () => {
     { sort: 'client', decode: decodeClientMessage },
     { sort: 'server', decode: decodeServerMessage },
     { sort: 'trailer', decode: decodeTrailer },
+    { sort: 'tree', decode: decodeTreeHeader },
   ];
   for (const { sort, decode } of SORTS)
     it(`shows ${sort} messages that the code takes, with no field that it does not know`, () => {
@@ -91,6 +93,8 @@ describe('the protocol’s document', () => {
       'hash',
       'get',
       'put',
+      'get-tree',
+      'put-tree',
       'delete',
       'mkdir',
       'rmdir',
@@ -106,6 +110,7 @@ describe('the protocol’s document', () => {
       'digest',
       'accepted',
       'completed',
+      'problem',
       'skipped',
       'space',
       'done',

@@ -77,7 +77,7 @@ export class ClientRequests {
     if (!this.#open.has(reply.id))
       throw new ProtocolError('STATE_UNEXPECTED', `the server answered request ${reply.id}, which is not open`);
     const subscriber = this.#open.get(reply.id);
-    if (reply.type === 'accepted') return subscriber?.next(reply);
+    if (reply.type === 'accepted' || reply.type === 'problem') return subscriber?.next(reply);
     this.#open.delete(reply.id);
     if (reply.type === 'error') return subscriber?.error(remoteError(reply));
     subscriber?.next(reply);

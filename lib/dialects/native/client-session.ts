@@ -51,6 +51,10 @@ export class ClientSession implements RemoteSession {
         return this.#transfer.download(command);
       case 'upload':
         return this.#transfer.upload(command);
+      case 'download-tree':
+        return this.#transfer.downloadTree(command);
+      case 'upload-tree':
+        return this.#transfer.uploadTree(command);
       case 'list':
         return this.#ask({ type: 'list', path: [...command.path] }, (reply) =>
           reply.type === 'listing' ? { type: 'listing', entries: this.#entries(command.path, reply) } : undefined,
@@ -137,7 +141,7 @@ export class ClientSession implements RemoteSession {
 }
 
 type Listing = Extract<ReplyMessage, { type: 'listing' }>;
-type PlainCommand = Exclude<Command, { type: 'download' | 'upload' | 'list' }>;
+type PlainCommand = Exclude<Command, { type: 'download' | 'upload' | 'download-tree' | 'upload-tree' | 'list' }>;
 
 const wordsFor = (command: PlainCommand): RequestWords => {
   switch (command.type) {

@@ -13,20 +13,24 @@ import {
   mergeMap,
   of,
   takeWhile,
+  tap,
   throwError,
 } from 'rxjs';
 import { ProtocolError, RemoteError, VerificationError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import type { DigestName } from '../../operators/digest.ts';
+import { checkPath } from '../../protocol/path.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { Progress } from '../../streams/flow.ts';
 import { pumpWithin } from '../../streams/pump.ts';
-import type { Download, Reply, Upload } from '../session.ts';
+import { type TreeCount, pumpTree } from '../../transfer/tree.ts';
+import type { Download, DownloadTree, Reply, Upload, UploadTree } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import { type DataOffer, awaitOnOwnPort, connectData } from './data-connections.ts';
 import type { Liveness } from './liveness.ts';
-import type { ContentProof, ReplyMessage } from './messages.ts';
+import { type ContentProof, type ReplyMessage, remoteError } from './messages.ts';
+import { receiveTree, sendTree } from './tree-content.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
 // A content's frames are views of its chunks, each sent once, and a block is handed on once.
@@ -113,6 +117,55 @@ export class ClientTransfer {
     });
   }
 
+  /** Runs the download of a tree: how it is doing, and at last what came of it when the server was told. */
+  downloadTree({ path, to }: DownloadTree): Observable<Reply> {
+    return this.#request({ type: 'get-tree', path: [...path] }, ({ reply, request, socket$ }) => {
+      if (reply.type === 'completed') return EMPTY;
+      let arrived: ContentProof = { bytes: 0, digest: '' };
+      let count = NOTHING_YET;
+      const content = this.#content(0, (proof) => (arrived = proof));
+      return concat(
+        socket$.pipe(
+          mergeMap((socket) => pumpTree(receiveTree(socket, content), to()).pipe(finalize(() => socket.destroy()))),
+          tap((progress) => (count = progress)),
+          map(treeReply),
+        ),
+        defer(() => concat(request.confirm(arrived), of<Reply>({ ...count, type: 'tree-completed' }))),
+      );
+    });
+  }
+
+  /** Runs the upload of a tree: how it is doing, and at last what the server says that it has. */
+  uploadTree({ path, from, overwrite, fsync }: UploadTree): Observable<Reply> {
+    let sent: ContentProof | undefined;
+    let count = NOTHING_YET;
+    let refused = 0;
+    const progress = (problem?: TreeCount['problem']): Reply => ({
+      type: 'tree-progress',
+      ...count,
+      failed: count.failed + refused,
+      ...(problem && { problem }),
+    });
+    return this.#request({ type: 'put-tree', path: [...path], overwrite, fsync }, ({ reply, socket$ }) => {
+      if (reply.type === 'problem') {
+        refused += 1;
+        return of(progress({ path: checkPath(reply.path), error: remoteError(reply) }));
+      }
+      if (reply.type === 'completed') {
+        const { bytes, files = 0 } = assertSame(reply, sent);
+        const { skipped = 0 } = reply;
+        const failed = count.failed + refused;
+        return of<Reply>({ type: 'tree-completed', bytes, files: files - refused - skipped, skipped, failed });
+      }
+      const content = this.#content(0, (proof) => (sent = proof));
+      return socket$.pipe(
+        mergeMap((socket) => pumpTree(from, sendTree(socket, content))),
+        tap((sending) => (count = sending)),
+        map(({ problem }) => progress(problem)),
+      );
+    });
+  }
+
   /** A checkpoint as a get says it; one of another digest than the session's means nothing to the server. */
   #resumeWords(have: Checkpoint | undefined): { resume?: Omit<Checkpoint, 'algorithm'> } {
     if (have?.algorithm !== this.#options.digestName) return {};
@@ -148,7 +201,7 @@ export class ClientTransfer {
           }),
         );
       }),
-      takeWhile(({ type }) => type !== 'completed' && type !== 'skipped', true),
+      takeWhile(({ type }) => !FINAL_REPLIES.includes(type), true),
     );
   }
 
@@ -196,13 +249,19 @@ const planListening = (ownAddress: string, dataMs: number): Observable<DataPlan>
     };
   });
 
+const NOTHING_YET: TreeCount = { files: 0, bytes: 0, skipped: 0, failed: 0 };
+
+const treeReply = (count: TreeCount): Reply => ({ type: 'tree-progress', ...count });
+
 const progressReply = ({ bytes }: Progress): Reply => ({ type: 'progress', bytes });
+
+const FINAL_REPLIES: readonly Reply['type'][] = ['completed', 'tree-completed', 'skipped'];
 
 /** Refuses replies that a transfer cannot have: anything but one `accepted` and one end. */
 const replyOrder = (): ((reply: ReplyMessage) => void) => {
   let accepted = false;
   return ({ type }) => {
-    const expected = accepted ? ['completed'] : ['accepted', 'skipped'];
+    const expected = accepted ? ['completed', 'problem'] : ['accepted', 'skipped'];
     if (!expected.includes(type))
       throw new ProtocolError('STATE_UNEXPECTED', `the server answered a transfer with "${type}" out of turn`);
     accepted = true;

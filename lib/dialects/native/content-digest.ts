@@ -26,8 +26,8 @@ export class ContentDigest {
     this.#rest.update(Buffer.from(block, 'hex'));
   }
 
-  /** To be called once, after the last block; there is at least one, if an empty one. */
+  /** To be called once, after the last block; of no block at all, as of one without bytes. */
   finish(): string {
-    return this.#rest?.finish() ?? this.#first ?? '';
+    return this.#rest?.finish() ?? this.#first ?? createDigest(this.#name).finish();
   }
 }

@@ -1,9 +1,9 @@
-import { ProtocolError, VerificationError } from '../../errors/errors.ts';
+import { ProtocolError, type SluiceError, VerificationError } from '../../errors/errors.ts';
 import { type DigestName, createDigest } from '../../operators/digest.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
 import { ContentDigest } from './content-digest.ts';
-import { type ContentProof, type Trailer, decodeTrailer } from './messages.ts';
+import { type ContentProof, type Trailer, decodeTrailer, remoteError } from './messages.ts';
 
 const MAX_TRAILER = 4 * 1024;
 const SMALL_BYTES = 64 * 1024;
@@ -26,6 +26,8 @@ export interface VerifiedBlock {
   readonly digest: string;
   /** What the whole content was, if this is its last block. */
   readonly proof?: ContentProof;
+  /** There instead of the proof if the sender could not read on: the content is not whole. */
+  readonly failed?: SluiceError;
 }
 
 /**
@@ -97,6 +99,7 @@ export class ContentReader {
     this.#content.add(digest);
     this.#block = NOTHING;
     this.#filled = 0;
+    if (trailer.failed) return { bytes, digest, failed: remoteError(trailer.failed) };
     if (trailer.more) return { bytes, digest };
     return { bytes, digest, proof: { bytes: this.#bytes, digest: this.#content.finish() } };
   }

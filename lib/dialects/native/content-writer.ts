@@ -1,8 +1,9 @@
+import type { SluiceError } from '../../errors/errors.ts';
 import { type DigestName, createDigest } from '../../operators/digest.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import { HEADER_BYTES, encodeFrame, encodeHeader } from '../../protocol/frame-header.ts';
 import { ContentDigest } from './content-digest.ts';
-import type { ContentProof, Trailer } from './messages.ts';
+import { type ContentProof, type Trailer, failureOf } from './messages.ts';
 
 const END_OF_BLOCK = encodeHeader(0);
 
@@ -53,6 +54,11 @@ export class ContentWriter {
     this.#content.add(digest);
     const proof = { bytes: this.#bytes, digest: this.#content.finish() };
     return { proof, end: encodeBlockEnd({ bytes: this.#bytes, digest }) };
+  }
+
+  /** The end of a content that could not be read to its end, with the reason. To be called instead of `finish`. */
+  fail(error: SluiceError): Buffer {
+    return encodeBlockEnd({ bytes: this.#bytes, digest: this.#block.finish(), failed: failureOf(error) });
   }
 
   /** How much of the content lies before the end of the first `wireBytes` of what was written, in whole frames. */

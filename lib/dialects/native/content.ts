@@ -96,6 +96,7 @@ const receive = (
             if (block === undefined) return;
             onBlock(block.digest);
             if (block.bytes.length > 0) subscriber.next(block.bytes);
+            if (block.failed !== undefined) throw block.failed;
             if (block.proof === undefined) return;
             onProof(block.proof);
             subscriber.complete();
@@ -109,7 +110,7 @@ const receive = (
   });
 
 /** A data connection that ended before its content did; whatever broke it is the cause, unless it has a name already. */
-const dataConnectionLost = (cause?: unknown): unknown =>
+export const dataConnectionLost = (cause?: unknown): unknown =>
   cause instanceof SluiceError && cause.code !== 'FRAME_TRUNCATED'
     ? cause
     : new ConnectionError('CLOSED_EARLY', 'the data connection ended before the content did', { cause });

@@ -72,6 +72,14 @@ const REQUESTS = v.variant('type', [
     resume: v.optional(v.boolean()),
     data,
   }),
+  message('get-tree', { id, path, data }),
+  message('put-tree', {
+    id,
+    path,
+    overwrite: v.optional(v.picklist(OVERWRITE_POLICIES)),
+    fsync: v.optional(v.boolean()),
+    data,
+  }),
   message('delete', { id, path }),
   message('mkdir', { id, path }),
   message('rmdir', { id, path, recursive: v.optional(v.boolean()) }),
@@ -84,7 +92,7 @@ const REQUESTS = v.variant('type', [
 /** What a client says about one of its running requests. */
 const SIGNALS = v.variant('type', [
   message('abort', { id, code: v.optional(text), message: v.optional(text) }),
-  message('receipt', { id, bytes: count, digest: digestText }),
+  message('receipt', { id, bytes: count, digest: digestText, files: v.optional(count) }),
   message('pong', { id }),
 ]);
 
@@ -102,7 +110,8 @@ const REPLIES = v.variant('type', [
     port: v.optional(port),
     token: v.optional(token),
   }),
-  message('completed', { id, bytes: count, digest: digestText }),
+  message('completed', { id, bytes: count, digest: digestText, files: v.optional(count), skipped: v.optional(count) }),
+  message('problem', { id, path, code: text, message: v.string() }),
   message('skipped', { id }),
   message('space', { id, free: count, total: count }),
   message('done', { id }),
@@ -113,7 +122,23 @@ const REPLIES = v.variant('type', [
 /** What a server says without being asked. */
 const NOTICES = v.variant('type', [message('bye', { code: text, message: v.string() }), message('ping', { id })]);
 
-const TRAILER = v.object({ bytes: count, digest: digestText, more: v.optional(v.boolean()) });
+/** Why something of a tree is not there. */
+const failure = v.object({ code: text, message: v.string() });
+
+const TRAILER = v.object({
+  bytes: count,
+  digest: digestText,
+  more: v.optional(v.boolean()),
+  failed: v.optional(failure),
+});
+
+/** What stands in front of each thing in a tree. */
+const TREE_HEADER = v.variant('type', [
+  v.object({ type: v.literal('folder'), path }),
+  v.object({ type: v.literal('file'), path, size: count, modified: time, mode }),
+  v.object({ type: v.literal('failed'), path, ...failure.entries }),
+  v.object({ type: v.literal('end'), files: count, bytes: count }),
+]);
 
 export type Hello = v.InferOutput<typeof HELLO>;
 export type Welcome = v.InferOutput<typeof WELCOME>;
@@ -124,7 +149,9 @@ export type ErrorMessage = v.InferOutput<typeof ERROR>;
 export type Notice = v.InferOutput<typeof NOTICES>;
 export type Trailer = v.InferOutput<typeof TRAILER>;
 /** What a whole content was: its length, and the digest that proves it. */
-export type ContentProof = Omit<Trailer, 'more'>;
+export type ContentProof = Pick<Trailer, 'bytes' | 'digest'> & { readonly files?: number | undefined };
+export type TreeHeader = v.InferOutput<typeof TREE_HEADER>;
+export type TreeRequest = Extract<Request, { type: 'get-tree' | 'put-tree' }>;
 export type Message = Hello | Welcome | Request | Signal | ReplyMessage | Notice;
 export type TransferRequest = Extract<Request, { type: 'get' | 'put' }>;
 
@@ -160,11 +187,16 @@ export const decodeServerMessage = (payload: Buffer): ReplyMessage | Notice => d
 /** The frame behind a block of content. */
 export const decodeTrailer = (payload: Buffer): Trailer => decode(TRAILER, payload);
 
+/** A frame in front of a thing in a tree, or behind the last one. */
+export const decodeTreeHeader = (payload: Buffer): TreeHeader => decode(TREE_HEADER, payload);
+
+/** A failure as messages tell it. */
+export const failureOf = ({ code, message: words }: SluiceError) => ({ code, message: words.slice(0, MAX_ERROR_TEXT) });
+
 /** A failure as a message; `id` is the request that failed. */
-export const errorMessage = ({ code, message: words }: SluiceError, id?: number): ErrorMessage => ({
+export const errorMessage = (error: SluiceError, id?: number): ErrorMessage => ({
   type: 'error',
-  code,
-  message: words.slice(0, MAX_ERROR_TEXT),
+  ...failureOf(error),
   ...(id === undefined ? {} : { id }),
 });
 

@@ -41,6 +41,7 @@ import {
   type Signal,
   decodeClientMessage,
   errorMessage,
+  failureOf,
   remoteError,
 } from './messages.ts';
 import { RunningRequest } from './running-request.ts';
@@ -163,7 +164,7 @@ export class ServerConversation {
     }
     return this.#session
       .execute(this.#commandFor(request, running))
-      .pipe(concatMap((reply) => this.#sendReply(reply, running)));
+      .pipe(concatMap((reply) => this.#sendReply(reply, request, running)));
   }
 
   #commandFor(request: Exclude<Request, { type: 'ping' | 'quit' }>, running: RunningRequest): Command {
@@ -187,6 +188,15 @@ export class ServerConversation {
         const path = checkPath(request.path);
         return { type: 'upload', path, from, blocks, resume, size, modified, keepTime, mode, overwrite, fsync };
       }
+      case 'get-tree': {
+        const transfer = new ServerTransfer(this.#options, request, running);
+        return { type: 'download-tree', path: checkPath(request.path), to: () => transfer.treeSink };
+      }
+      case 'put-tree': {
+        const { overwrite, fsync } = request;
+        const from = new ServerTransfer(this.#options, request, running).treeSource;
+        return { type: 'upload-tree', path: checkPath(request.path), from, overwrite, fsync };
+      }
       case 'delete':
         return { type: 'remove', path: checkPath(request.path) };
       case 'mkdir':
@@ -200,7 +210,7 @@ export class ServerConversation {
     }
   }
 
-  #sendReply(reply: Reply, { id, proof }: RunningRequest): Observable<never> {
+  #sendReply(reply: Reply, { id, type }: Request, { proof }: RunningRequest): Observable<never> {
     const { control } = this.#options;
     switch (reply.type) {
       case 'listing':
@@ -212,6 +222,17 @@ export class ServerConversation {
       case 'completed':
         if (proof === undefined) throw new InternalError('a transfer completed without its proof');
         return control.send({ type: 'completed', id, ...proof });
+      case 'tree-completed': {
+        if (proof === undefined) throw new InternalError('a tree completed without its proof');
+        const { skipped } = reply;
+        return control.send({ type: 'completed', id, ...proof, ...(skipped > 0 && { skipped }) });
+      }
+      case 'tree-progress': {
+        // What could not be read has been said where the content goes.
+        if (reply.problem === undefined || type === 'get-tree') return EMPTY;
+        const { path, error } = reply.problem;
+        return control.send({ type: 'problem', id, path: [...path], ...failureOf(error) });
+      }
       case 'space':
         return control.send({ type: 'space', id, ...reply.space });
       case 'skipped':

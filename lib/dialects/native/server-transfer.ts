@@ -5,13 +5,15 @@ import type { DigestName } from '../../operators/digest.ts';
 import type { BlockDigests, Checkpoint } from '../../store/checkpoint.ts';
 import type { LendingSource, Sink, Source } from '../../streams/flow.ts';
 import type { Valve } from '../../streams/valve.ts';
+import type { TreeSink, TreeSource } from '../../transfer/tree.ts';
 import type { ArrivingContent } from '../session.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeer, connectData } from './data-connections.ts';
 import { DEFAULT_LIMITS, type NativeLimits } from './limits.ts';
-import type { ContentProof, ReplyMessage, TransferRequest } from './messages.ts';
+import type { ContentProof, ReplyMessage, TransferRequest, TreeRequest } from './messages.ts';
 import type { RunningRequest } from './running-request.ts';
+import { receiveTree, sendTree } from './tree-content.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
 const FIRST_UNPRIVILEGED_PORT = 1024;
@@ -25,14 +27,14 @@ export interface ServerTransferOptions {
 
 type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 
-/** The data side of one get or put as the server speaks it. */
+/** The data side of one get or put, of a file or a tree, as the server speaks it. */
 export class ServerTransfer {
   readonly #options: ServerTransferOptions;
-  readonly #request: TransferRequest;
+  readonly #request: TransferRequest | TreeRequest;
   readonly #running: RunningRequest;
   readonly #block$ = new Subject<string>();
 
-  constructor(options: ServerTransferOptions, request: TransferRequest, running: RunningRequest) {
+  constructor(options: ServerTransferOptions, request: TransferRequest | TreeRequest, running: RunningRequest) {
     this.#options = options;
     this.#request = request;
     this.#running = running;
@@ -82,6 +84,27 @@ export class ServerTransfer {
     return Object.assign((open$: Observable<boolean>) => from((source) => source(open$)), {
       lend: (valve: Valve) => from((source) => source.lend(valve)),
     });
+  }
+
+  /** The client as the place where a folder goes; the sink completes when the client has said that it has all of it. */
+  get treeSink(): TreeSink {
+    return (valve) => (item$) =>
+      concat(
+        this.#open({}).pipe(
+          mergeMap((socket) => item$.pipe(sendTree(socket, { ...this.#content(0), maxFrame: this.#maxSent() })(valve))),
+        ),
+        this.#receipt(),
+      ).pipe(waitForReason(), this.#running.failingContent());
+  }
+
+  /** The client as the place where a folder comes from. */
+  get treeSource(): TreeSource {
+    return (valve) =>
+      this.#open({}).pipe(
+        mergeMap((socket) => receiveTree(socket, this.#content(0))(valve)),
+        waitForReason(),
+        this.#running.failingContent(),
+      );
   }
 
   #open(words: Pick<Accepted, 'entry' | 'offset' | 'digest'>): Observable<Socket> {

@@ -1,0 +1,176 @@
+import {
+  type Observable,
+  type OperatorFunction,
+  catchError,
+  concat,
+  defer,
+  firstValueFrom,
+  from,
+  map,
+  mergeMap,
+  of,
+  throwError,
+} from 'rxjs';
+import type { Reply, Session } from '../dialects/session.ts';
+import type { ErrorCode } from '../errors/codes.ts';
+import { CancelledError, ConnectionError, SluiceError, TimeoutError, UnsupportedError } from '../errors/errors.ts';
+import type { Entry } from '../protocol/entry.ts';
+import type { RemotePath } from '../protocol/path.ts';
+import type { Store } from '../store/store.ts';
+import { fromTree } from '../transfer/from-tree.ts';
+import type { LocalFile } from '../transfer/local-file.ts';
+import { statIfThere } from '../transfer/overwrite.ts';
+import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
+import { ProgressMeter, type TreeProgress } from '../transfer/transfer-progress.ts';
+import { type TreeCount, pumpTree } from '../transfer/tree.ts';
+import { writeTreeFile } from '../transfer/write-tree-file.ts';
+import type { TreeOptions } from './options.ts';
+import { downloadFile } from './transfer-file.ts';
+
+// Below the server's usual limit, so that something else can go beside them.
+const FILES_AT_ONCE = 8;
+
+/**
+ * Copies a remote folder to a local place; one attempt in one session. All of it over one data connection where there is
+ * nothing yet, and otherwise file by file what is missing or differs, behind what an earlier try left of it. `before` is
+ * what earlier attempts have done.
+ */
+export const downloadTree = (
+  session: Session,
+  path: RemotePath,
+  place: LocalFile,
+  options: TreeOptions,
+  before: TreeCount,
+): Observable<TreeProgress> => {
+  const { overwrite = 'overwrite', fsync = false } = options;
+  const inOneGo = (): Observable<Reply> => {
+    const write: WriteTreeFile = (file, valve) => {
+      const target = { store: place.store, path: [...place.path, ...file.path] };
+      return writeTreeFile(target, { overwrite, fsync, keep: true })(file, valve);
+    };
+    return session.execute({ type: 'download-tree', path, to: () => toTree(place.store, place.path, { write }) });
+  };
+  const fileByFile = (): Observable<TreeCount> => {
+    const remote = { list: (folder: RemotePath) => listRemote(session, folder), open: notOpened };
+    const wanted = (folder: RemotePath) => differing(place.store, [...place.path, ...folder]);
+    const write: WriteTreeFile = (file) => {
+      const target = { store: place.store, path: [...place.path, ...file.path] };
+      const copying = { overwrite, fsync, keepTime: true, keepMode: true, resume: true };
+      return downloadFile(session, [...path, ...file.path], target, copying).pipe(
+        map((progress) => (progress.state === 'skipped' ? 'skipped' : progress)),
+      );
+    };
+    return pumpTree(
+      fromTree(remote, path, { wanted }),
+      toTree(place.store, place.path, { write, concurrency: FILES_AT_ONCE, isFatal: isLoss }),
+    );
+  };
+  return from(isEmpty(place.store, place.path)).pipe(
+    mergeMap((nothingThere) => {
+      if (!nothingThere) return fileByFile().pipe(asTreeProgress(before));
+      return inOneGo().pipe(
+        map(countOf),
+        // A dialect without trees still has files.
+        catchError((error: unknown) => (isUnsupported(error) ? fileByFile() : throwError(() => error))),
+        asTreeProgress(before),
+      );
+    }),
+  );
+};
+
+/**
+ * Copies a local folder to a remote place; one attempt in one session. Over one data connection, without the files that
+ * are there already with the same size and time.
+ */
+export const uploadTree = (
+  session: Session,
+  path: RemotePath,
+  { store, path: localPath }: LocalFile,
+  { overwrite, fsync }: TreeOptions,
+  before: TreeCount,
+): Observable<TreeProgress> =>
+  from(isEmptyRemote(session, path)).pipe(
+    mergeMap((nothingThere) => {
+      const there = { list: (folder: RemotePath) => listRemote(session, folder) };
+      const wanted = (folder: RemotePath) => differing(there, [...path, ...folder]);
+      const tree = fromTree(store, localPath, nothingThere ? {} : { wanted });
+      return session.execute({ type: 'upload-tree', path, from: tree, overwrite, fsync });
+    }),
+    map(countOf),
+    asTreeProgress(before),
+  );
+
+/** Which files of a listing are not in a folder in the same size and from the same time. */
+const differing = async (store: Pick<Store, 'list'>, folder: RemotePath): Promise<(file: Entry) => boolean> => {
+  const there = new Map<string, Entry>();
+  try {
+    for await (const entry of store.list(folder)) there.set(entry.name, entry);
+  } catch (error) {
+    if (!isCode(error, 'NOT_FOUND')) throw error;
+  }
+  return ({ name, size, modified }) => {
+    const known = there.get(name);
+    return known?.kind !== 'file' || known.size !== size || known.modified !== modified;
+  };
+};
+
+const isEmpty = async (store: Store, path: RemotePath): Promise<boolean> => {
+  if ((await statIfThere(store, path)) === undefined) return true;
+  for await (const _ of store.list(path)) return false;
+  return true;
+};
+
+const isEmptyRemote = async (session: Session, path: RemotePath): Promise<boolean> => {
+  try {
+    for await (const _ of listRemote(session, path)) return false;
+    return true;
+  } catch (error) {
+    if (isCode(error, 'NOT_FOUND')) return true;
+    throw error;
+  }
+};
+
+async function* listRemote(session: Session, path: RemotePath): AsyncGenerator<Entry> {
+  const reply = await firstValueFrom(session.execute({ type: 'list', path }));
+  if (reply.type === 'listing') yield* reply.entries;
+}
+
+const notOpened = () => Promise.reject(new UnsupportedError('a remote file is fetched, not opened'));
+
+const countOf = (reply: Reply): TreeCount => {
+  if (reply.type !== 'tree-progress' && reply.type !== 'tree-completed') return NO_FILES;
+  const { files, bytes, skipped, failed, problem } = reply;
+  return { files, bytes, skipped, failed, ...(problem && { problem }) };
+};
+
+const NO_FILES: TreeCount = { files: 0, bytes: 0, skipped: 0, failed: 0 };
+
+/** Counts as progress, on top of what earlier attempts did; the last one says `completed`. */
+const asTreeProgress =
+  (before: TreeCount): OperatorFunction<TreeCount, TreeProgress> =>
+  (count$) =>
+    defer(() => {
+      const meter = new ProgressMeter();
+      let last = NO_FILES;
+      const progress = (state: 'moving' | 'completed', count: TreeCount): TreeProgress => {
+        last = count;
+        const bytes = before.bytes + count.bytes;
+        const sums = { files: before.files + count.files, skipped: before.skipped + count.skipped };
+        return { ...count, ...meter.at(state, bytes, { resumed: before.bytes }), ...sums, state };
+      };
+      return concat(
+        count$.pipe(map((count) => progress('moving', count))),
+        defer(() => {
+          const { files, bytes, skipped, failed } = last;
+          return of(progress('completed', { files, bytes, skipped, failed }));
+        }),
+      );
+    });
+
+/** Whether a failure is that of the session, not of one file. */
+const isLoss = (error: unknown): boolean =>
+  error instanceof ConnectionError || error instanceof TimeoutError || error instanceof CancelledError;
+
+const isUnsupported = (error: unknown): boolean => isCode(error, 'UNSUPPORTED');
+
+const isCode = (error: unknown, code: ErrorCode): boolean => error instanceof SluiceError && error.code === code;

@@ -1,0 +1,161 @@
+import type { Socket } from 'node:net';
+import { Observable, ReplaySubject, concat, concatMap, defer, finalize, map, merge, mergeMap, of, tap } from 'rxjs';
+import type { DigestName } from '../../operators/digest.ts';
+import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
+import { fromReadable } from '../../streams/from-readable.ts';
+import { Handover } from '../../streams/handover.ts';
+import { toWritable } from '../../streams/to-writable.ts';
+import { Valve } from '../../streams/valve.ts';
+import { type TreeFile, type TreeItem, type TreeSink, type TreeSource, weightOf } from '../../transfer/tree.ts';
+import { dataConnectionLost } from './content.ts';
+import type { VerifiedBlock } from './content-reader.ts';
+import type { Liveness } from './liveness.ts';
+import { type ContentProof, type TreeHeader, remoteError } from './messages.ts';
+import { type TreePart, TreeReader } from './tree-reader.ts';
+import { TreeWriter } from './tree-writer.ts';
+
+export interface TreeContentOptions {
+  readonly digestName: DigestName;
+  /** Largest frame of content, in bytes. */
+  readonly maxFrame: number;
+  /** Told of every piece that moves. */
+  readonly liveness: Liveness;
+  /** Told once what the whole tree was, before the stream completes. */
+  readonly onProof: (proof: ContentProof) => void;
+}
+
+/**
+ * A data connection as the place where a tree goes. Counts what has been prepared for it; completes when the kernel has
+ * taken all of it, which says nothing about the receiver. Errors with `CLOSED_EARLY`.
+ */
+export const sendTree =
+  (socket: Socket, { digestName, maxFrame, liveness, onProof }: TreeContentOptions): TreeSink =>
+  (valve) =>
+  (item$) =>
+    defer(() => {
+      const writer = new TreeWriter({ digestName, maxFrame });
+      // A valve of its own for bytes: the items that wait behind a large file would keep the other one closed.
+      const bytes = new Valve();
+      const wire$ = item$.pipe(
+        tap((item) => valve.hold(weightOf(item))),
+        // Small files are read side by side; what bounds that is the valve.
+        mergeMap((item) => writer.prepare(item, bytes).pipe(map((write) => ({ item, write })))),
+        concatMap(({ item, write }) => write().pipe(finalize(() => valve.release(weightOf(item))))),
+      );
+      const end$ = defer(() => {
+        const { end, proof } = writer.finish();
+        onProof(proof);
+        return of(end);
+      });
+      const sent$ = concat(wire$, end$).pipe(
+        toWritable(socket, { nameError: dataConnectionLost })(bytes),
+        tap(() => liveness.heard()),
+        map(() => writer.count),
+        finalize(() => writer.close()),
+      );
+      return merge(sent$, writer.problem$);
+    });
+
+/**
+ * A data connection as the place where a tree comes from. Small files come whole and proven; of others, blocks come as
+ * they are proven. Completes only after an end that agrees with what arrived. Errors with `CLOSED_EARLY` when the
+ * connection ends before that, and with frame and protocol errors. A file that the sender could not read to its end
+ * fails alone.
+ */
+export const receiveTree =
+  (socket: Socket, { digestName, maxFrame, liveness, onProof }: TreeContentOptions): TreeSource =>
+  (valve) =>
+    new Observable((subscriber) => {
+      const reader = new TreeReader({ digestName, maxFrame });
+      const arriving = new ArrivingFile(digestName, valve);
+      const take = (part: TreePart) => {
+        switch (part.type) {
+          case 'folder':
+            return subscriber.next({ kind: 'folder', path: part.path });
+          case 'failed':
+            return subscriber.next({ kind: 'failed', path: part.path, error: remoteError(part) });
+          case 'file':
+            return arriving.begin(part);
+          case 'block': {
+            const item = arriving.add(part.block);
+            if (item !== undefined) subscriber.next(item);
+            return;
+          }
+          case 'end':
+            onProof(part.proof);
+            return subscriber.complete();
+        }
+      };
+      return fromReadable(socket)(valve.open$)
+        .pipe(
+          tap(() => liveness.heard()),
+          parseFramePieces({ maxPayload: () => reader.maxPayload }),
+        )
+        .subscribe({
+          next: (piece) => {
+            try {
+              const part = reader.read(piece);
+              if (part !== undefined) take(part);
+            } catch (error) {
+              subscriber.error(error);
+            }
+          },
+          error: (error: unknown) => subscriber.error(dataConnectionLost(error)),
+          complete: () => subscriber.error(dataConnectionLost()),
+        });
+    });
+
+// Digests wait for the taker of a file no longer than its first blocks, which fill the valve at two.
+const DIGESTS_WAITING = 16;
+
+type FileHeader = Extract<TreeHeader, { type: 'file' }>;
+
+/** The file of a tree that is arriving: an item with its first block, or whole if it has no other. */
+class ArrivingFile {
+  readonly #algorithm: DigestName;
+  readonly #valve: Valve;
+  #header: FileHeader | undefined;
+  #content: Handover | undefined;
+  #digest$ = new ReplaySubject<string>(DIGESTS_WAITING);
+
+  constructor(algorithm: DigestName, valve: Valve) {
+    this.#algorithm = algorithm;
+    this.#valve = valve;
+  }
+
+  begin(header: FileHeader): void {
+    this.#header = header;
+  }
+
+  /** Takes the next block; gives the item if this is the first one. */
+  add(block: VerifiedBlock): TreeItem | undefined {
+    const item = this.#content === undefined ? this.#first(block) : undefined;
+    this.#digest$.next(block.digest);
+    if (block.bytes.length > 0) this.#content?.give(block.bytes);
+    if (block.failed !== undefined) this.#content?.error(block.failed);
+    else if (block.proof !== undefined) this.#content?.complete();
+    else return item;
+    this.#content = undefined;
+    return item;
+  }
+
+  #first({ bytes, proof, failed }: VerifiedBlock): TreeItem | undefined {
+    if (this.#header === undefined) return undefined;
+    const { path, size, modified, mode } = this.#header;
+    if (failed !== undefined) return { kind: 'failed', path, error: failed };
+    if (proof !== undefined) return { kind: 'file', path, size, modified, mode, content: () => of(bytes) };
+    const content = (this.#content = new Handover(this.#valve));
+    const digest$ = (this.#digest$ = new ReplaySubject<string>(DIGESTS_WAITING));
+    const file: TreeFile = {
+      kind: 'file',
+      path,
+      size,
+      modified,
+      mode,
+      content: () => content.bytes$,
+      blocks: { algorithm: this.#algorithm, digest$ },
+      drop: () => content.drop(),
+    };
+    return file;
+  }
+}

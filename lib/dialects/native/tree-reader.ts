@@ -1,0 +1,98 @@
+import { LimitError, ProtocolError } from '../../errors/errors.ts';
+import type { DigestName } from '../../operators/digest.ts';
+import type { FramePiece } from '../../protocol/frame-decoder.ts';
+import { type RemotePath, checkPath, formatPath } from '../../protocol/path.ts';
+import { ContentDigest } from './content-digest.ts';
+import { ContentReader, type VerifiedBlock } from './content-reader.ts';
+import { type ContentProof, type TreeHeader, decodeTreeHeader } from './messages.ts';
+
+const MAX_HEADER = 64 * 1024;
+// Names are remembered until the end, to see one that comes twice.
+const MAX_ITEMS = 5_000_000;
+
+export interface TreeReaderOptions {
+  readonly digestName: DigestName;
+  /** Largest frame of content, in bytes. */
+  readonly maxFrame: number;
+}
+
+/** What a piece of a tree's wire form completed. */
+export type TreePart =
+  | Exclude<TreeHeader, { type: 'end' }>
+  | { readonly type: 'block'; readonly block: VerifiedBlock }
+  | { readonly type: 'end'; readonly proof: ContentProof };
+
+/**
+ * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. Refuses
+ * paths that are not valid, that come twice, or that differ only by case: on some systems they are one file. Pure; holds
+ * one block, one header, and a number for each path.
+ */
+export class TreeReader {
+  readonly #options: TreeReaderOptions;
+  readonly #seen = new Set<string>();
+  readonly #tree: ContentDigest;
+  #file: ContentReader | undefined;
+  #headerPieces: Buffer[] = [];
+  #files = 0;
+  #bytes = 0;
+
+  constructor(options: TreeReaderOptions) {
+    this.#options = options;
+    this.#tree = new ContentDigest(options.digestName);
+  }
+
+  /** The largest payload that may come next, in bytes. */
+  get maxPayload(): number {
+    return this.#file?.maxPayload ?? MAX_HEADER;
+  }
+
+  /** Takes a piece of a frame and gives what it completes, if anything. */
+  read(piece: FramePiece): TreePart | undefined {
+    return this.#file === undefined ? this.#readHeader(piece) : this.#readContent(this.#file, piece);
+  }
+
+  #readHeader({ bytes, left }: FramePiece): TreePart | undefined {
+    this.#headerPieces.push(bytes);
+    if (left > 0) return undefined;
+    const header = decodeTreeHeader(Buffer.concat(this.#headerPieces));
+    this.#headerPieces = [];
+    if (header.type === 'end') return this.#end(header);
+    this.#assertNew(checkPath(header.path));
+    if (header.type === 'file') {
+      const { digestName, maxFrame } = this.#options;
+      const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
+      this.#file = new ContentReader({ digestName, maxFrame, offset: 0, size: header.size, allocate });
+    }
+    return header;
+  }
+
+  #readContent(file: ContentReader, piece: FramePiece): TreePart | undefined {
+    const block = file.read(piece);
+    if (block === undefined) return undefined;
+    if (block.proof !== undefined) {
+      this.#tree.add(block.proof.digest);
+      this.#files += 1;
+      this.#bytes += block.proof.bytes;
+    }
+    if (block.proof !== undefined || block.failed !== undefined) this.#file = undefined;
+    return { type: 'block', block };
+  }
+
+  #end({ files, bytes }: Extract<TreeHeader, { type: 'end' }>): TreePart {
+    if (files !== this.#files || bytes !== this.#bytes)
+      throw new ProtocolError(
+        'STATE_UNEXPECTED',
+        `${this.#files} files of ${this.#bytes} bytes arrived where the sender counted ${files} of ${bytes}`,
+      );
+    return { type: 'end', proof: { bytes, files, digest: this.#tree.finish() } };
+  }
+
+  #assertNew(path: RemotePath): void {
+    if (this.#seen.size >= MAX_ITEMS)
+      throw new LimitError('UNSUPPORTED', `a tree of more than ${MAX_ITEMS} files and folders is not taken`);
+    const key = formatPath(path).normalize('NFC').toLowerCase();
+    if (this.#seen.has(key))
+      throw new ProtocolError('PATH_INVALID', `${formatPath(path)}: came twice, or differs from another only by case`);
+    this.#seen.add(key);
+  }
+}

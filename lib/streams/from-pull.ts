@@ -1,0 +1,39 @@
+import { Observable } from 'rxjs';
+
+/**
+ * The items of an async iterable, taken one by one and only while `open$` says so.
+ *
+ * Cold. Unsubscribing ends the iteration after the item that is under way. Errors with what the iterable throws.
+ */
+export const fromPull = <T>(items: AsyncIterable<T>, open$: Observable<boolean>): Observable<T> =>
+  new Observable((subscriber) => {
+    const iterator = items[Symbol.asyncIterator]();
+    let open = false;
+    let pulling = false;
+    const pull = async (): Promise<void> => {
+      if (pulling) return;
+      pulling = true;
+      try {
+        while (open && !subscriber.closed) {
+          const result = await iterator.next();
+          if (result.done === true) return subscriber.complete();
+          subscriber.next(result.value);
+        }
+      } catch (error) {
+        subscriber.error(error);
+      } finally {
+        pulling = false;
+      }
+    };
+    const gate = open$.subscribe({
+      next: (isOpen) => {
+        open = isOpen;
+        if (open) void pull();
+      },
+      error: (error: unknown) => subscriber.error(error),
+    });
+    return () => {
+      gate.unsubscribe();
+      iterator.return?.().catch(() => undefined);
+    };
+  });

@@ -1,0 +1,72 @@
+import { UnsupportedError } from '../errors/errors.ts';
+import { sluiceError } from '../errors/from-system.ts';
+import type { Entry } from '../protocol/entry.ts';
+import { type RemotePath, formatPath } from '../protocol/path.ts';
+import type { Store } from '../store/store.ts';
+import { fromPull } from '../streams/from-pull.ts';
+import { fromStore } from './from-store.ts';
+import type { TreeItem, TreeSource } from './tree.ts';
+
+export interface FromTreeOptions {
+  /** Asked for each folder, before its entries come: which of its files are wanted. @default all */
+  readonly wanted?: (folder: RemotePath) => Promise<(file: Entry) => boolean>;
+  /** Throws where a file may not be read just now. @default nothing is refused */
+  readonly assertFree?: (path: RemotePath) => void;
+}
+
+/**
+ * A folder of a store and all that is in it, folder by folder in the store's own order. Files are opened when their
+ * content is subscribed. Links and devices come as failed items, and so does a folder that cannot be listed, except the
+ * tree's own root, which fails the whole. Holds the names of the folders that are still to be read.
+ */
+export const fromTree =
+  (store: Pick<Store, 'list' | 'open'>, root: RemotePath, options: FromTreeOptions = {}): TreeSource =>
+  ({ open$ }) =>
+    fromPull(walk(store, root, options), open$);
+
+async function* walk(
+  store: Pick<Store, 'list' | 'open'>,
+  root: RemotePath,
+  options: FromTreeOptions,
+): AsyncGenerator<TreeItem> {
+  const folders: RemotePath[] = [[]];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    const found: RemotePath[] = [];
+    try {
+      const isWanted = await options.wanted?.(folder);
+      for await (const entry of store.list([...root, ...folder])) {
+        const path = [...folder, entry.name];
+        if (entry.kind === 'folder') {
+          found.push(path);
+          yield { kind: 'folder', path };
+        } else if (entry.kind !== 'file') yield { kind: 'failed', path, error: notCopied(entry, path) };
+        else if (isWanted?.(entry) ?? true) yield fileItem(store, root, path, entry, options);
+      }
+    } catch (error) {
+      if (folder.length === 0) throw error;
+      yield { kind: 'failed', path: folder, error: sluiceError(error) };
+    }
+    folders.push(...found.reverse());
+  }
+}
+
+const fileItem = (
+  store: Pick<Store, 'open'>,
+  root: RemotePath,
+  path: RemotePath,
+  { size, modified, mode }: Entry,
+  { assertFree }: FromTreeOptions,
+): TreeItem => {
+  const place = [...root, ...path];
+  try {
+    assertFree?.(place);
+    return { kind: 'file', path, size, modified, mode, content: fromStore(store, place) };
+  } catch (error) {
+    return { kind: 'failed', path, error: sluiceError(error) };
+  }
+};
+
+const notCopied = ({ kind }: Entry, path: RemotePath) =>
+  new UnsupportedError(
+    `${formatPath(path)}: is a ${kind === 'link' ? 'symbolic link' : 'device'}, which is not copied`,
+  );

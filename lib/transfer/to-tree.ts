@@ -1,0 +1,91 @@
+import { type Observable, catchError, concat, concatMap, defer, finalize, from, map, mergeMap, of, tap } from 'rxjs';
+import { SluiceError } from '../errors/errors.ts';
+import { sluiceError } from '../errors/from-system.ts';
+import type { RemotePath } from '../protocol/path.ts';
+import type { Store } from '../store/store.ts';
+import type { Progress } from '../streams/flow.ts';
+import type { Valve } from '../streams/valve.ts';
+import { statIfThere } from './overwrite.ts';
+import { TreeTally } from './tree-tally.ts';
+import { type TreeCount, type TreeFile, type TreeItem, type TreeSink, weightOf } from './tree.ts';
+
+/** Puts one file where it belongs, counting what it holds in the tree's valve; emits `skipped` if what is there stays. */
+export type WriteTreeFile = (file: TreeFile, valve: Valve) => Observable<Progress | 'skipped'>;
+
+export interface ToTreeOptions {
+  readonly write: WriteTreeFile;
+  /** Files that are written at a time. @default as many as the valve lets come */
+  readonly concurrency?: number;
+  /** Whether the failure of one file means that no other can succeed, and so fails the whole. @default never */
+  readonly isFatal?: (error: unknown) => boolean;
+}
+
+/**
+ * A folder of a store as the place where a tree goes: makes the folders that are missing, itself among them, and writes
+ * the files side by side, each whole or not at all. What fails is counted and told, and harms nothing else; only a root
+ * that cannot be made fails the whole. Completes when all is done.
+ */
+export const toTree =
+  (store: Store, root: RemotePath, { write, concurrency = Infinity, isFatal = () => false }: ToTreeOptions): TreeSink =>
+  (valve) =>
+  (item$) =>
+    defer(() => {
+      const tally = new TreeTally();
+      const settle = (item: TreeItem): Observable<TreeCount> => {
+        if (item.kind === 'failed') return of(tally.failed(item));
+        if (item.kind === 'folder') return of(tally.count);
+        return write(item, valve).pipe(
+          tap((progress) => {
+            if (progress === 'skipped') item.drop?.();
+          }),
+          tally.file(),
+          catchError((error: unknown) => {
+            item.drop?.();
+            if (isFatal(error)) throw error;
+            return of(tally.failed(failedItem(item.path, error)));
+          }),
+        );
+      };
+      const items$ = item$.pipe(
+        tap((item) => valve.hold(weightOf(item))),
+        // One after the other, so that a folder is there before anything in it begins.
+        concatMap((item) => (item.kind === 'folder' ? makeFolder(store, root, item) : of(item))),
+        mergeMap((item) => settle(item).pipe(finalize(() => valve.release(weightOf(item)))), concurrency),
+      );
+      return from(ensureFolder(store, root)).pipe(
+        mergeMap(() =>
+          concat(
+            items$,
+            defer(() => of(tally.count)),
+          ),
+        ),
+      );
+    });
+
+type FolderItem = Extract<TreeItem, { kind: 'folder' }>;
+type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
+
+const makeFolder = (store: Store, root: RemotePath, folder: FolderItem): Observable<TreeItem> =>
+  from(ensureFolder(store, [...root, ...folder.path])).pipe(
+    map(() => folder),
+    catchError((error: unknown) => of(failedItem(folder.path, error))),
+  );
+
+const failedItem = (path: RemotePath, error: unknown): FailedItem => ({
+  kind: 'failed',
+  path,
+  error: sluiceError(error),
+});
+
+/** Makes a folder unless it is there. */
+const ensureFolder = async (store: Store, path: RemotePath): Promise<void> => {
+  const there = await statIfThere(store, path);
+  if (there?.kind === 'folder') return;
+  try {
+    await store.makeFolder(path);
+  } catch (error) {
+    // Somebody else may just have made it.
+    const isThere = error instanceof SluiceError && error.code === 'EXISTS';
+    if (!isThere || (await store.stat(path)).kind !== 'folder') throw error;
+  }
+};

@@ -1,0 +1,36 @@
+import { type Observable, defer, from, mergeMap, of } from 'rxjs';
+import { PERMISSION_BITS } from '../protocol/entry.ts';
+import type { RemotePath } from '../protocol/path.ts';
+import type { Store } from '../store/store.ts';
+import type { Progress } from '../streams/flow.ts';
+import type { Valve } from '../streams/valve.ts';
+import { type OverwritePolicy, decideOverwrite } from './overwrite.ts';
+import { toStore } from './to-store.ts';
+import type { TreeFile } from './tree.ts';
+
+export interface WriteTreeFileOptions {
+  readonly overwrite: OverwritePolicy;
+  readonly fsync: boolean;
+  /** Whether what was verified of a file outlives a tree that breaks off. */
+  readonly keep: boolean;
+}
+
+/** Writes a file of a tree to its place, whole or not at all, with its own time and permissions. */
+export const writeTreeFile =
+  (place: { readonly store: Store; readonly path: RemotePath }, { overwrite, fsync, keep }: WriteTreeFileOptions) =>
+  ({ size, modified, mode, content, blocks }: TreeFile, valve: Valve): Observable<Progress | 'skipped'> => {
+    const write = () =>
+      content(valve.open$).pipe(
+        toStore(place.store, place.path, {
+          size,
+          modified,
+          mode: mode & PERMISSION_BITS,
+          replace: overwrite !== 'refuse',
+          fsync,
+          keep: keep && blocks ? { size, modified, ...blocks } : undefined,
+        })(valve),
+      );
+    return from(defer(() => decideOverwrite(place.store, place.path, overwrite, modified))).pipe(
+      mergeMap((decision) => (decision === 'skip' ? of('skipped' as const) : write())),
+    );
+  };
