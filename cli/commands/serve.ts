@@ -14,10 +14,13 @@ interface ServeArguments extends ServerPortFlags {
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
   readonly maxTransfers: number;
+  readonly maxTransfersInAll: number;
+  readonly keepParts: number;
   readonly grace: number;
   readonly logLevel: string;
 }
 
+const DAY_MS = 24 * 60 * 60_000;
 const SAME_SIGNAL_MS = 300;
 
 export const serveCommand = defineCommand<ServeArguments>({
@@ -53,6 +56,8 @@ export const serveCommand = defineCommand<ServeArguments>({
         'max-sessions': { type: 'number', default: 10_000, describe: 'sessions at a time' },
         'max-sessions-per-address': { type: 'number', default: 1_000, describe: 'sessions at a time from one address' },
         'max-transfers': { type: 'number', default: 16, describe: 'transfers at a time in one session' },
+        'max-transfers-in-all': { type: 'number', default: 256, describe: 'transfers at a time in all sessions' },
+        'keep-parts': { type: 'number', default: 7, describe: 'days that unfinished transfers are kept' },
         grace: { type: 'number', default: 30, describe: 'seconds that running transfers get at Ctrl-C' },
         'log-level': {
           type: 'string',
@@ -76,6 +81,8 @@ export const serveCommand = defineCommand<ServeArguments>({
       maxSessions: flags.maxSessions,
       maxSessionsPerAddress: flags.maxSessionsPerAddress,
       maxTransfers: flags.maxTransfers,
+      maxTransfersInAll: flags.maxTransfersInAll,
+      keepPartsMs: flags.keepParts * DAY_MS,
       graceMs: Math.ceil(flags.grace * 1000),
       stop: stop.signal,
     });

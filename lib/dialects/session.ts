@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { SluiceError } from '../errors/errors.ts';
 import type { DigestName } from '../operators/digest.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
@@ -49,6 +50,14 @@ export interface ArrivingContent {
   readonly blocks?: BlockDigests;
 }
 
+/** The other end of an upload. */
+export interface UploadSender {
+  /** Asks for a sign of life. */
+  isAlive(): Promise<boolean>;
+  /** Ends the upload. */
+  dismiss(reason: SluiceError): void;
+}
+
 export interface Upload {
   readonly type: 'upload';
   readonly path: RemotePath;
@@ -62,6 +71,8 @@ export interface Upload {
   readonly blocks?: BlockDigests | undefined;
   /** Whether to go on where an earlier transfer of the same content (by `size` and `modified`) broke off. @default false */
   readonly resume?: boolean | undefined;
+  /** Whoever sends, should its owner come back in another session while this one seems to run. @default always alive */
+  readonly sender?: UploadSender | undefined;
   /** Content length in bytes, where it is known. */
   readonly size?: number | undefined;
   /** The source's modified time in milliseconds since 1970, where it is known. */

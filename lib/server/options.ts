@@ -41,6 +41,10 @@ export interface ServeOptions {
   readonly maxSessionsPerAddress?: number;
   /** Transfers that one session may run at once. @default 16 */
   readonly maxTransfers?: number;
+  /** Transfers that all sessions together may run at once; each holds up to 5 MiB. @default 256 */
+  readonly maxTransfersInAll?: number;
+  /** Milliseconds that an unfinished transfer is kept to be taken up again. @default 7 days */
+  readonly keepPartsMs?: number;
   /** Limits of the conversation; see `NativeLimits` for each default. */
   readonly limits?: Partial<NativeLimits>;
   /** When aborted, the server takes no new work, lets running requests end, and completes. */
@@ -67,6 +71,8 @@ const DEFAULTS = {
   maxSessions: 10_000,
   maxSessionsPerAddress: 1_000,
   maxTransfers: 16,
+  maxTransfersInAll: 256,
+  keepPartsMs: 7 * 24 * 60 * 60_000,
   graceMs: 30_000,
 } as const;
 

@@ -9,8 +9,11 @@ import {
   concat,
   defer,
   endWith,
+  exhaustMap,
   filter,
   finalize,
+  from,
+  ignoreElements,
   merge,
   mergeMap,
   race,
@@ -28,6 +31,7 @@ import { plainAddress } from '../net/address.ts';
 import { whenAborted } from '../operators/until-aborted.ts';
 import { Locks } from '../session/locks.ts';
 import { SessionCore } from '../session/session-core.ts';
+import { TransferPlaces } from '../session/transfer-places.ts';
 import { LocalFolderStore } from '../store/local-folder.ts';
 import type { Store } from '../store/store.ts';
 import { Admission } from './admission.ts';
@@ -64,6 +68,8 @@ export const serve = (options: ServeOptions): Observable<ServerEvent> =>
 // come to the same port, and whoever is to be told that there is no place.
 const NEWCOMERS = 256;
 
+const DAY_MS = 24 * 60 * 60_000;
+
 const STOPPED = { type: 'stopped' } as const;
 
 class RunningServer {
@@ -73,6 +79,7 @@ class RunningServer {
   readonly #door: Admission;
   readonly #places: Admission;
   readonly #locks = new Locks();
+  readonly #transferPlaces: TransferPlaces;
   readonly #event$ = new Subject<ServerEvent>();
   readonly #connections$ = new BehaviorSubject(0);
   readonly #stopping$ = new ReplaySubject<void>(1);
@@ -80,12 +87,13 @@ class RunningServer {
   #sessions = 0;
 
   constructor(options: CheckedServeOptions, store: Store, ports: readonly OpenPort[]) {
-    const { maxSessions, maxSessionsPerAddress } = options;
+    const { maxSessions, maxSessionsPerAddress, maxTransfersInAll } = options;
     this.#options = options;
     this.#store = store;
     this.#ports = ports;
     this.#door = new Admission({ total: maxSessions + NEWCOMERS, perAddress: maxSessionsPerAddress + NEWCOMERS });
     this.#places = new Admission({ total: maxSessions, perAddress: maxSessionsPerAddress });
+    this.#transferPlaces = new TransferPlaces(maxTransfersInAll);
   }
 
   /** Everything that happens until the server has stopped. */
@@ -97,7 +105,7 @@ class RunningServer {
       this.#event$,
       listening,
       concat(
-        merge(...this.#ports.map((port) => this.#serveOn(port))).pipe(takeUntil(this.#stopped())),
+        merge(this.#expireParts(), ...this.#ports.map((port) => this.#serveOn(port))).pipe(takeUntil(this.#stopped())),
         // Only now, because the connections that were cut off have told how they ended.
         defer(() => (this.#event$.complete(), EMPTY)),
       ),
@@ -107,6 +115,15 @@ class RunningServer {
   #serveOn({ listener, speaker }: OpenPort): Observable<never> {
     // Connections are counted at the door, so that there are never more of these than the limits say.
     return listener.socket$.pipe(mergeMap((socket) => this.#admit(socket, speaker)));
+  }
+
+  /** Removes, now and every day, what transfers that nobody took up again have left. */
+  #expireParts(): Observable<never> {
+    const expire = async (): Promise<void> => this.#store.expireParts?.(this.#options.keepPartsMs);
+    return timer(0, DAY_MS).pipe(
+      exhaustMap(() => from(expire()).pipe(catchError(() => EMPTY))),
+      ignoreElements(),
+    );
   }
 
   #stopped(): Observable<unknown> {
@@ -190,6 +207,8 @@ class RunningServer {
       locks: this.#locks,
       readOnly,
       maxTransfers,
+      places: this.#transferPlaces,
+      owner: address,
       onTransfer: (report) => this.#event$.next({ type: 'transfer', session, address, ...report }),
     });
   }

@@ -2,12 +2,28 @@ import { type Observable, defer, finalize } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
 
+/** Who holds a lock, where somebody may come back for it. */
+export interface LockHolder {
+  /** The same for every session that has a right to it. */
+  readonly owner: string;
+  readonly isAlive: () => Promise<boolean>;
+  /** Ends the work, which frees the lock. */
+  readonly evict: () => void;
+}
+
+interface Held {
+  readonly what: string;
+  readonly holder: LockHolder | undefined;
+  /** Resolves when the lock is free again. */
+  readonly freed: Promise<void>;
+}
+
 /**
  * The paths of one store that somebody is changing. A file that is being written, moved or deleted is nobody else's
  * meanwhile, and neither is anything below a folder that is: whoever asks is told at once, with `BUSY`, what is going on.
  */
 export class Locks {
-  readonly #held = new Map<string, string>();
+  readonly #held = new Map<string, Held>();
 
   /** How many paths are locked. */
   get size(): number {
@@ -17,8 +33,8 @@ export class Locks {
   /** Throws `BUSY` if the path, or a folder around it, is being changed. */
   assertFree(path: RemotePath): void {
     for (let length = path.length; length > 0; length -= 1) {
-      const what = this.#held.get(keyOf(path.slice(0, length)));
-      if (what !== undefined) throw busy(path.slice(0, length), what);
+      const held = this.#held.get(keyOf(path.slice(0, length)));
+      if (held !== undefined) throw busy(path.slice(0, length), held.what);
     }
   }
 
@@ -26,11 +42,22 @@ export class Locks {
    * Runs work while the paths, and all that is below them, are this one's; `what` is what others are told ("is being
    * uploaded"). Errors with `BUSY`. The paths are free again when the work ends, fails or is unsubscribed.
    */
-  while<T>(paths: readonly RemotePath[], what: string, work: () => Observable<T>): Observable<T> {
+  while<T>(paths: readonly RemotePath[], what: string, work: () => Observable<T>, holder?: LockHolder): Observable<T> {
     return defer(() => {
-      const free = this.#take(paths, what);
+      const free = this.#take(paths, what, holder);
       return defer(work).pipe(finalize(free));
     });
+  }
+
+  /**
+   * Frees a path that the same owner's dead session still holds; whoever else holds it keeps it. Resolves when that is
+   * settled either way.
+   */
+  async takeOver(path: RemotePath, owner: string): Promise<void> {
+    const held = this.#held.get(keyOf(path));
+    if (held?.holder?.owner !== owner || (await held.holder.isAlive())) return;
+    held.holder.evict();
+    await held.freed;
   }
 
   /** The same for work that cannot be cancelled half-way: the paths stay locked until it has settled, watched or not. */
@@ -41,17 +68,22 @@ export class Locks {
     });
   }
 
-  #take(paths: readonly RemotePath[], what: string): () => void {
+  #take(paths: readonly RemotePath[], what: string, holder?: LockHolder): () => void {
     for (const path of paths) this.#assertUnused(path);
     const keys = paths.map(keyOf);
-    for (const key of keys) this.#held.set(key, what);
-    return () => keys.forEach((key) => this.#held.delete(key));
+    let tellFreed: () => void = () => undefined;
+    const freed = new Promise<void>((resolve) => (tellFreed = resolve));
+    for (const key of keys) this.#held.set(key, { what, holder, freed });
+    return () => {
+      keys.forEach((key) => this.#held.delete(key));
+      tellFreed();
+    };
   }
 
   #assertUnused(path: RemotePath): void {
     this.assertFree(path);
     const below = `${keyOf(path)}/`;
-    for (const [key, what] of this.#held) if (key.startsWith(below)) throw busy(key.slice(1).split('/'), what);
+    for (const [key, { what }] of this.#held) if (key.startsWith(below)) throw busy(key.slice(1).split('/'), what);
   }
 }
 

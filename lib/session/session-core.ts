@@ -1,6 +1,16 @@
-import { type Observable, concat, defer, finalize, from, ignoreElements, map, mergeMap, of } from 'rxjs';
+import {
+  type Observable,
+  concat,
+  defer,
+  finalize,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  of,
+} from 'rxjs';
 import type { Command, Download, DownloadTree, Reply, Session, Upload, UploadTree } from '../dialects/session.ts';
-import { FileError, LimitError, UnsupportedError } from '../errors/errors.ts';
+import { ConnectionError, FileError, LimitError, UnsupportedError } from '../errors/errors.ts';
 import { type DigestName, availableDigests, createDigest } from '../operators/digest.ts';
 import { hash } from '../operators/hash.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
@@ -15,7 +25,8 @@ import { toStore } from '../transfer/to-store.ts';
 import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
 import { type TreeCount, pumpTree } from '../transfer/tree.ts';
 import { writeTreeFile } from '../transfer/write-tree-file.ts';
-import type { Locks } from './locks.ts';
+import type { LockHolder, Locks } from './locks.ts';
+import type { TransferPlaces } from './transfer-places.ts';
 import { type TransferReport, reportTransfer } from './transfer-report.ts';
 
 // A dialect's sink is done with a chunk when it says so, and nothing stands between.
@@ -23,11 +34,15 @@ const lendingPump = pumpWithin({ lend: true });
 
 export interface SessionCoreOptions {
   readonly store: Store;
+  /** Whoever has a right to what this session leaves: the peer's address. */
+  readonly owner: string;
   /** Shared by all sessions on the store. */
   readonly locks: Locks;
   readonly readOnly: boolean;
   /** Transfers that may run at once. */
   readonly maxTransfers: number;
+  /** The places for transfers that all sessions on the store share. */
+  readonly places: TransferPlaces;
   readonly onTransfer: (report: TransferReport) => void;
 }
 
@@ -112,11 +127,27 @@ export class SessionCore implements Session {
     const { path, overwrite = 'overwrite', modified } = upload;
     this.#assertWritable(path);
     const { store, locks } = this.#options;
-    return locks.while([path], 'is being uploaded', () =>
+    const write = () =>
       from(decideOverwrite(store, path, overwrite, modified)).pipe(
         mergeMap((decision) => (decision === 'skip' ? of<Reply>({ type: 'skipped' }) : this.#receive(upload))),
-      ),
-    );
+      );
+    const holder = this.#holderOf(upload);
+    const isFree = holder === undefined ? Promise.resolve() : locks.takeOver(path, holder.owner);
+    return from(isFree).pipe(mergeMap(() => locks.while([path], 'is being uploaded', write, holder)));
+  }
+
+  /**
+   * Who may come back for an upload: the next session from the same address with the same content. If this one is dead by
+   * then, as after its network was cut off, it has to give way.
+   */
+  #holderOf({ resume, size, modified, sender }: Upload): LockHolder | undefined {
+    if (!resume || size === undefined || modified === undefined || sender === undefined) return undefined;
+    const reason = new ConnectionError('CLOSED_EARLY', 'the session was gone, and its owner came back in another one');
+    return {
+      owner: JSON.stringify([this.#options.owner, size, modified]),
+      isAlive: () => sender.isAlive(),
+      evict: () => sender.dismiss(reason),
+    };
   }
 
   #receive({ path, from: content, blocks, resume, size, modified, keepTime, mode, overwrite, fsync }: Upload) {
@@ -184,8 +215,14 @@ export class SessionCore implements Session {
     const { maxTransfers } = this.#options;
     if (this.#transfers >= maxTransfers)
       throw new LimitError('TOO_MANY_TRANSFERS', `${maxTransfers} transfers of this session are running already`);
+    const leave = this.#options.places.enter();
     this.#transfers += 1;
-    return defer(run).pipe(finalize(() => (this.#transfers -= 1)));
+    return defer(run).pipe(
+      finalize(() => {
+        this.#transfers -= 1;
+        leave();
+      }),
+    );
   }
 
   #assertWritable(path: RemotePath): void {

@@ -3,9 +3,10 @@ import { type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rmdir, s
 import { FileError } from '../errors/errors.ts';
 import { systemCode } from '../errors/from-system.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
-import { PART_PREFIX, type RemotePath, checkSegment, formatPath } from '../protocol/path.ts';
+import { MAX_SEGMENTS, PART_PREFIX, type RemotePath, checkSegment, formatPath } from '../protocol/path.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { entryOf } from './entry-of.ts';
+import { removeExpired } from './expire-parts.ts';
 import { findKept } from './hidden-file.ts';
 import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
@@ -89,6 +90,18 @@ export class LocalFolderStore implements Store {
   async kept(path: RemotePath): Promise<Checkpoint | undefined> {
     if (path.length === 0) return undefined;
     return this.#gate.atPlace(path, 'cannot read', findKept);
+  }
+
+  /** Folders that cannot be read are passed over, and so is one that is gone when its turn comes. */
+  async expireParts(olderThanMs: number): Promise<void> {
+    const folders: RemotePath[] = [[]];
+    for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
+      const here = path;
+      const found = await this.#gate
+        .inFolder(here, 'cannot read', ({ location }) => removeExpired(location, olderThanMs))
+        .catch(() => []);
+      for (const name of found) if (isListed(name) && here.length < MAX_SEGMENTS) folders.push([...here, name]);
+    }
   }
 
   async begin(path: RemotePath, options: PartOptions): Promise<Part> {

@@ -5,6 +5,7 @@ import { fileError, systemCode } from '../errors/from-system.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
+import { KEEP_PARTS_MS, removeExpired } from './expire-parts.ts';
 import { type HiddenFile, claimHidden, createHidden, holdsItsName } from './hidden-file.ts';
 import type { Place } from './path-gate.ts';
 import { recordBlocks } from './record-blocks.ts';
@@ -100,6 +101,8 @@ export class LocalPart implements Part {
     if ((await journal?.checkpoint()) === undefined) return this.discard();
     try {
       await journal?.hand(null);
+      // Whoever leaves a part removes those that were left long ago, so that they do not pile up where no server does it.
+      await removeExpired(this.#place.folder.location, KEEP_PARTS_MS);
     } finally {
       await this.#end();
     }

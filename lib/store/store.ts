@@ -24,6 +24,9 @@ export interface Store {
    */
   kept?(path: RemotePath): Promise<Checkpoint | undefined>;
 
+  /** Removes what unfinished transfers have left and nobody has written to for so long. Left out as `kept` is. */
+  expireParts?(olderThanMs: number): Promise<void>;
+
   /**
    * Begins to write a file that nobody sees before its `commit`; the caller ends it with `commit`, `discard` or
    * `suspend`.

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
-import { type Subscription, lastValueFrom } from 'rxjs';
+import { lastValueFrom } from 'rxjs';
 import { failsWith } from '../helpers/errors.ts';
 import type { Direction } from '../helpers/fault-proxy.ts';
 import { until } from '../helpers/raw-peer.ts';
+import { startClient } from '../helpers/server.ts';
 import { assertFiles, assertServes, outcomeOf, startScene } from './scene.ts';
 
 const SIZE = 64 * 1024 ** 2;
@@ -57,18 +58,40 @@ export const faultHalfOpen = (): void => {
         await assertServes(test, server);
       });
 
-      it(`fault 4: ${way} whose data connection alone is gone leaves the session usable, and can be given up`, async (test) => {
-        const { server, client, proxy, transfer$, target, moving } = await begin(test, direction);
-        const running: Subscription = transfer$.subscribe({ error: () => undefined });
+      it(`fault 4: ${way} whose data connection alone is gone ends by the stall limit, and the session lives on`, async (test) => {
+        const { server, client, proxy, transfer$, target, moving } = await begin(test, direction, QUICK);
+        const outcome = outcomeOf(lastValueFrom(transfer$));
         await moving();
         proxy.connections('data')[0]?.strike({ type: 'drop' });
         assert.ok((await client.ping()) >= 0);
-        running.unsubscribe();
-        const { outcome, error } = await server.event('transfer');
-        assert.deepEqual([outcome, error?.code], ['failed', 'CANCELLED']);
+        assert.equal(await outcome, 'STALLED');
+        const report = await server.event('transfer');
+        assert.deepEqual([report.outcome, report.error?.code], ['failed', 'STALLED']);
         await assertUntouched(target);
         assert.ok((await client.ping()) >= 0);
       });
     }
+
+    it('fault 4: the owner of an upload whose session is dead takes it over at once, and goes on where it stood', async (test) => {
+      const { server, local, proxy, transfer$, moving } = await begin(test, 'up');
+      const dead = transfer$.subscribe({ error: () => undefined });
+      await moving();
+      for (const kind of ['data', 'control'] as const) proxy.connections(kind)[0]?.strike({ type: 'drop' });
+      const next = await startClient(test, server);
+      const { state, resumed } = await lastValueFrom(next.upload(join(local, 'new'), ['file']));
+      assert.equal(state, 'completed');
+      assert.ok((resumed ?? 0) > 0);
+      assert.equal((await server.event('transfer')).error?.code, 'CLOSED_EARLY');
+      dead.unsubscribe();
+    });
+
+    it('fault 4: an upload whose session is alive is nobody else’s, from the same address and of the same content too', async (test) => {
+      const { server, local, transfer$, moving } = await begin(test, 'up');
+      const running = lastValueFrom(transfer$);
+      await moving();
+      const next = await startClient(test, server);
+      assert.equal(await outcomeOf(lastValueFrom(next.upload(join(local, 'new'), ['file']))), 'BUSY');
+      assert.equal((await running).state, 'completed');
+    });
   });
 };

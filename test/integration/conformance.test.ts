@@ -103,7 +103,7 @@ describe('the protocol’s document', () => {
       'ping',
       'quit',
     ];
-    assert.deepEqual(typesOf('client'), [...requests, 'receipt', 'abort', 'pong'].sort());
+    assert.deepEqual(typesOf('client'), [...requests, 'receipt', 'abort', 'pong', 'waiting'].sort());
     const replies = [
       'listing',
       'entry',
@@ -112,6 +112,7 @@ describe('the protocol’s document', () => {
       'completed',
       'problem',
       'skipped',
+      'waiting',
       'space',
       'done',
       'pong',

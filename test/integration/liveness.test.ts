@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
-import { lastValueFrom } from 'rxjs';
+import { type TestContext, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { concat, lastValueFrom, map, of, timer } from 'rxjs';
+import type { NativeLimits } from '../../lib/dialects/native/limits.ts';
+import { pump } from '../../lib/index.ts';
 import { failsWith } from '../helpers/errors.ts';
+import { GatedSink } from '../helpers/gated-sink.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
-import { openSession } from '../helpers/raw-peer.ts';
+import { connectRawData, offerOf, openSession } from '../helpers/raw-peer.ts';
 import { greet, openRawPort } from '../helpers/raw-server.ts';
 import { startClient, startServer } from '../helpers/server.ts';
 
@@ -51,5 +55,60 @@ describe('silence', () => {
     const client = await startClient(test, server);
     await failsWith('IDLE_TIMEOUT', lastValueFrom(client.ended$));
     assert.equal((await server.event('session-closed')).error?.code, 'IDLE_TIMEOUT');
+  });
+});
+
+describe('content that stands still', () => {
+  const GIB = 1024 ** 3;
+  const QUICK = { quietMs: 40, stallMs: 200 };
+  const RESTS_MS = 800;
+
+  const bigFile = async (test: TestContext, limits: Partial<NativeLimits>) => {
+    const server = await startServer(test, { limits });
+    await writeFile(join(server.root, 'big'), '');
+    await truncate(join(server.root, 'big'), GIB);
+    return { server, client: await startClient(test, server, { stallMs: 200 }) };
+  };
+
+  it('because its reader rests is no stall: both go on when the reader does', async (test) => {
+    const { client } = await bigFile(test, QUICK);
+    const gate = new GatedSink();
+    gate.stop();
+    const done = lastValueFrom(pump(client.source(['big']), gate.sink));
+    await sleep(RESTS_MS);
+    gate.go();
+    assert.equal((await done).bytes, GIB);
+  });
+
+  it('because its source rests is no stall either', async (test) => {
+    const { server, client } = await bigFile(test, QUICK);
+    const chunk$ = concat(of(Buffer.alloc(100)), timer(RESTS_MS).pipe(map(() => Buffer.alloc(100))));
+    await lastValueFrom(pump(() => chunk$, client.sink(['small'])));
+    assert.equal((await stat(join(server.root, 'small'))).size, 200);
+  });
+
+  it('is given up after the idle limit whoever rests, and the session lives on', async (test) => {
+    const { server, client } = await bigFile(test, { ...QUICK, idleMs: 500 });
+    const gate = new GatedSink();
+    gate.stop();
+    await failsWith('STALLED', lastValueFrom(pump(client.source(['big']), gate.sink)));
+    assert.equal((await server.event('transfer')).error?.code, 'STALLED');
+    assert.ok((await client.ping()) >= 0);
+  });
+
+  it('at a client that answers pings and never reads is a stall', async (test) => {
+    const { server } = await bigFile(test, QUICK);
+    const peer = await openSession(test, server);
+    peer.send({ type: 'get', id: 1, path: ['big'] });
+    const accepted = await peer.message();
+    await connectRawData(test, offerOf(accepted));
+    for (;;) {
+      const message = await peer.message();
+      if (message['type'] === 'ping') peer.send({ type: 'pong', id: message['id'] });
+      else if (message['type'] === 'error') {
+        assert.equal(message['code'], 'STALLED');
+        break;
+      }
+    }
   });
 });

@@ -11,6 +11,8 @@ export type RequestWords = WithoutId<Request>;
 /** Requests that may be without their final reply at a time. */
 const MAX_OPEN = 256;
 
+const INTERIM_REPLIES: readonly ReplyMessage['type'][] = ['accepted', 'problem', 'waiting'];
+
 /** A request on its way. */
 export interface OpenRequest {
   readonly id: number;
@@ -18,6 +20,8 @@ export interface OpenRequest {
   readonly reply$: Observable<ReplyMessage>;
   /** Tells the server what was received and kept; from then on giving up the request cancels nothing. */
   confirm(receipt: ContentProof): Observable<never>;
+  /** Tells the server that the content of the request rests on this side. */
+  rest(): Observable<never>;
   /** Tells the server that the request failed here. */
   abort(error: SluiceError): void;
 }
@@ -63,6 +67,7 @@ export class ClientRequests {
         settled = true;
         return this.#control.send({ type: 'receipt', id, ...receipt });
       },
+      rest: () => this.#control.send({ type: 'waiting', id }),
       abort: (error) => {
         if (settled || !this.#open.has(id)) return;
         settled = true;
@@ -77,7 +82,7 @@ export class ClientRequests {
     if (!this.#open.has(reply.id))
       throw new ProtocolError('STATE_UNEXPECTED', `the server answered request ${reply.id}, which is not open`);
     const subscriber = this.#open.get(reply.id);
-    if (reply.type === 'accepted' || reply.type === 'problem') return subscriber?.next(reply);
+    if (INTERIM_REPLIES.includes(reply.type)) return subscriber?.next(reply);
     this.#open.delete(reply.id);
     if (reply.type === 'error') return subscriber?.error(remoteError(reply));
     subscriber?.next(reply);

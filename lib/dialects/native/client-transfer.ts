@@ -10,6 +10,7 @@ import {
   defer,
   finalize,
   map,
+  merge,
   mergeMap,
   of,
   takeWhile,
@@ -30,6 +31,7 @@ import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import { type DataOffer, awaitOnOwnPort, connectData } from './data-connections.ts';
 import type { Liveness } from './liveness.ts';
 import { type ContentProof, type ReplyMessage, remoteError } from './messages.ts';
+import { type PulseLimits, TransferPulse } from './transfer-pulse.ts';
 import { receiveTree, sendTree } from './tree-content.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
@@ -40,6 +42,7 @@ export interface ClientTransferOptions {
   readonly requests: ClientRequests;
   readonly digestName: DigestName;
   readonly liveness: Liveness;
+  readonly pulseLimits: PulseLimits;
   /** Address of the server, as the control connection has it: data connections go there and nowhere else. */
   readonly serverAddress: string;
   /** Address of this side, as the control connection has it. */
@@ -58,6 +61,15 @@ interface DataPlan {
   readonly connect: (accepted: Accepted) => Observable<Socket>;
 }
 
+/** One reply to a transfer, and what is needed to go on with it. */
+interface Answered {
+  readonly reply: ReplyMessage;
+  readonly request: OpenRequest;
+  readonly pulse: TransferPulse;
+  /** Makes the data connection that an `accepted` offers. */
+  readonly socket$: Observable<Socket>;
+}
+
 type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 
 /** Gets and puts, as the client speaks them. */
@@ -71,7 +83,7 @@ export class ClientTransfer {
   /** Runs a download: progress while the sink takes it, `completed` when the server was told that it is kept. */
   download({ path, resume: have, to }: Download): Observable<Reply> {
     const resume = this.#resumeWords(have);
-    return this.#request({ type: 'get', path: [...path], ...resume }, ({ reply, request, socket$ }) => {
+    return this.#request({ type: 'get', path: [...path], ...resume }, ({ reply, request, pulse, socket$ }) => {
       if (reply.type === 'completed') return EMPTY;
       const { entry, offset = 0 } = reply as Accepted;
       if (entry === undefined) throw new ProtocolError('MESSAGE_INVALID', 'the server did not say what it will send');
@@ -81,7 +93,7 @@ export class ClientTransfer {
       const block$ = new Subject<string>();
       const { size, modified, mode } = entry;
       const options = {
-        ...this.#content(offset, (proof) => (kept = proof)),
+        ...this.#content(pulse, offset, (proof) => (kept = proof)),
         size,
         onBlock: (digest: string) => block$.next(digest),
       };
@@ -105,11 +117,11 @@ export class ClientTransfer {
   upload({ path, from, size, modified, keepTime, mode, overwrite, fsync, resume }: Upload): Observable<Reply> {
     const about = { size, modified, keepTime, mode, overwrite, fsync, resume };
     let sent: ContentProof | undefined;
-    return this.#request({ ...about, type: 'put', path: [...path] }, ({ reply, socket$ }) => {
+    return this.#request({ ...about, type: 'put', path: [...path] }, ({ reply, pulse, socket$ }) => {
       if (reply.type === 'skipped') return of<Reply>({ type: 'skipped' });
       if (reply.type === 'completed') return of<Reply>({ type: 'completed', bytes: assertSame(reply, sent).bytes });
       const have = this.#checkpointOf(reply as Accepted, about);
-      const content = this.#content(have?.offset ?? 0, (proof) => (sent = proof));
+      const content = this.#content(pulse, have?.offset ?? 0, (proof) => (sent = proof));
       return socket$.pipe(
         mergeMap((socket) => lendingPump(from(have), sendContent(socket, content))),
         map(progressReply),
@@ -119,11 +131,11 @@ export class ClientTransfer {
 
   /** Runs the download of a tree: how it is doing, and at last what came of it when the server was told. */
   downloadTree({ path, to }: DownloadTree): Observable<Reply> {
-    return this.#request({ type: 'get-tree', path: [...path] }, ({ reply, request, socket$ }) => {
+    return this.#request({ type: 'get-tree', path: [...path] }, ({ reply, request, pulse, socket$ }) => {
       if (reply.type === 'completed') return EMPTY;
       let arrived: ContentProof = { bytes: 0, digest: '' };
       let count = NOTHING_YET;
-      const content = this.#content(0, (proof) => (arrived = proof));
+      const content = this.#content(pulse, 0, (proof) => (arrived = proof));
       return concat(
         socket$.pipe(
           mergeMap((socket) => pumpTree(receiveTree(socket, content), to()).pipe(finalize(() => socket.destroy()))),
@@ -146,7 +158,7 @@ export class ClientTransfer {
       failed: count.failed + refused,
       ...(problem && { problem }),
     });
-    return this.#request({ type: 'put-tree', path: [...path], overwrite, fsync }, ({ reply, socket$ }) => {
+    return this.#request({ type: 'put-tree', path: [...path], overwrite, fsync }, ({ reply, pulse, socket$ }) => {
       if (reply.type === 'problem') {
         refused += 1;
         return of(progress({ path: checkPath(reply.path), error: remoteError(reply) }));
@@ -157,7 +169,7 @@ export class ClientTransfer {
         const failed = count.failed + refused;
         return of<Reply>({ type: 'tree-completed', bytes, files: files - refused - skipped, skipped, failed });
       }
-      const content = this.#content(0, (proof) => (sent = proof));
+      const content = this.#content(pulse, 0, (proof) => (sent = proof));
       return socket$.pipe(
         mergeMap((socket) => pumpTree(from, sendTree(socket, content))),
         tap((sending) => (count = sending)),
@@ -181,20 +193,22 @@ export class ClientTransfer {
     return { offset, size, modified, digest, algorithm: this.#options.digestName };
   }
 
-  #request(
-    words: RequestWords,
-    answer: (context: { reply: ReplyMessage; request: OpenRequest; socket$: Observable<Socket> }) => Observable<Reply>,
-  ): Observable<Reply> {
+  #request(words: RequestWords, answer: (context: Answered) => Observable<Reply>): Observable<Reply> {
     return this.#planData().pipe(
       mergeMap((plan) => {
-        const request = this.#options.requests.start({ ...words, ...plan.words });
+        const { requests, liveness, pulseLimits } = this.#options;
+        const request = requests.start({ ...words, ...plan.words });
+        const pulse = new TransferPulse(liveness, pulseLimits);
         const assertExpected = replyOrder();
-        return request.reply$.pipe(
+        const answers$ = request.reply$.pipe(
           mergeMap((reply) => {
+            if (reply.type === 'waiting') return (pulse.restsThere(), EMPTY);
             assertExpected(reply);
             const socket$ = reply.type === 'accepted' ? plan.connect(reply) : EMPTY;
-            return answer({ reply, request, socket$ }).pipe(waitForReason());
+            return answer({ reply, request, pulse, socket$ }).pipe(waitForReason());
           }),
+        );
+        return merge(answers$, pulse.rest$.pipe(mergeMap(() => request.rest()))).pipe(
           catchError((error: unknown) => {
             if (!(error instanceof RemoteError)) request.abort(sluiceError(error));
             return throwError(() => error);
@@ -216,9 +230,9 @@ export class ClientTransfer {
     return of({ words: {}, connect });
   }
 
-  #content(offset: number, onProof: (proof: ContentProof) => void): ContentOptions {
-    const { digestName, maxFrame, liveness } = this.#options;
-    return { digestName, maxFrame, offset, liveness, onProof };
+  #content(pulse: TransferPulse, offset: number, onProof: (proof: ContentProof) => void): ContentOptions {
+    const { digestName, maxFrame } = this.#options;
+    return { digestName, maxFrame, offset, pulse, onProof };
   }
 }
 

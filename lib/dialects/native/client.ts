@@ -44,6 +44,7 @@ export const nativeClient =
         session = new ClientSession(control, {
           digestName: digest,
           liveness: control.liveness,
+          pulseLimits: { quietMs, stallMs, restMs: Infinity },
           serverAddress: plainAddress(socket.remoteAddress ?? ''),
           ownAddress: plainAddress(socket.localAddress ?? ''),
           listener,

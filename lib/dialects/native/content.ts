@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Observable, concat, concatMap, defer, map, of, tap } from 'rxjs';
+import { Observable, type Subscription, concat, concatMap, defer, map, of, tap } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import type { DigestName } from '../../operators/digest.ts';
 import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
@@ -11,8 +11,8 @@ import { toWritable } from '../../streams/to-writable.ts';
 import type { Valve } from '../../streams/valve.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentWriter } from './content-writer.ts';
-import type { Liveness } from './liveness.ts';
 import type { ContentProof } from './messages.ts';
+import type { TransferPulse } from './transfer-pulse.ts';
 
 export interface ContentOptions {
   readonly digestName: DigestName;
@@ -20,8 +20,8 @@ export interface ContentOptions {
   readonly maxFrame: number;
   /** Where in the content its first byte stands; a whole number of blocks. @default 0 */
   readonly offset?: number | undefined;
-  /** Told of every piece that moves. */
-  readonly liveness: Liveness;
+  /** Told of every piece that moves, and how to tell whether a rest is this side's. */
+  readonly pulse: TransferPulse;
   /** Told once what the content was, before the stream completes. */
   readonly onProof: (proof: ContentProof) => void;
 }
@@ -41,18 +41,20 @@ export interface ReceiveOptions extends ContentOptions {
  * Errors with `CLOSED_EARLY`.
  */
 export const sendContent =
-  (socket: Socket, { digestName, maxFrame, offset = 0, liveness, onProof }: ContentOptions): Sink =>
+  (socket: Socket, { digestName, maxFrame, offset = 0, pulse, onProof }: ContentOptions): Sink =>
   (valve) =>
   (bytes$) => {
     const writer = new ContentWriter({ digestName, maxFrame, offset });
     const end$ = defer(() => {
       const { end, proof } = writer.finish();
       onProof(proof);
+      pulse.restsHereWhile(() => false);
       return of(end);
     });
+    pulse.restsHereWhile(() => socket.writableLength === 0);
     return concat(bytes$.pipe(concatMap((chunk) => writer.write(chunk))), end$).pipe(
       toWritable(socket, { nameError: dataConnectionLost })(valve),
-      tap(() => liveness.heard()),
+      tap(() => pulse.moved()),
       map(({ bytes }) => ({ bytes: writer.contentBytes(bytes) })),
     );
   };
@@ -78,15 +80,16 @@ export const receiveContent = (socket: Socket, options: ReceiveOptions): Lending
 
 const receive = (
   socket: Socket,
-  { digestName, maxFrame, offset = 0, size, liveness, onProof, onBlock }: ReceiveOptions,
+  { digestName, maxFrame, offset = 0, size, pulse, onProof, onBlock }: ReceiveOptions,
   open$: Observable<boolean>,
   allocate: (bytes: number) => Buffer,
 ): Observable<Buffer> =>
   new Observable((subscriber) => {
     const reader = new ContentReader({ digestName, maxFrame, offset, size, allocate });
+    subscriber.add(restWhileClosed(pulse, open$));
     return fromReadable(socket)(open$)
       .pipe(
-        tap(() => liveness.heard()),
+        tap(() => pulse.moved()),
         parseFramePieces({ maxPayload: () => reader.maxPayload }),
       )
       .subscribe({
@@ -99,6 +102,7 @@ const receive = (
             if (block.failed !== undefined) throw block.failed;
             if (block.proof === undefined) return;
             onProof(block.proof);
+            pulse.restsHereWhile(() => true);
             subscriber.complete();
           } catch (error) {
             subscriber.error(error);
@@ -108,6 +112,13 @@ const receive = (
         complete: () => subscriber.error(dataConnectionLost()),
       });
   });
+
+/** While a receiver's own pipeline takes nothing, the rest is this side's. */
+export const restWhileClosed = (pulse: TransferPulse, open$: Observable<boolean>): Subscription => {
+  let isOpen = true;
+  pulse.restsHereWhile(() => !isOpen);
+  return open$.subscribe({ next: (open) => (isOpen = open), error: () => undefined });
+};
 
 /** A data connection that ended before its content did; whatever broke it is the cause, unless it has a name already. */
 export const dataConnectionLost = (cause?: unknown): unknown =>

@@ -1,4 +1,4 @@
-import { type Observable, filter, interval, map } from 'rxjs';
+import { type Observable, Subject, filter, interval, map, race, take, timer } from 'rxjs';
 import { TimeoutError } from '../../errors/errors.ts';
 
 export interface LivenessLimits {
@@ -14,6 +14,7 @@ export interface LivenessLimits {
  */
 export class Liveness {
   readonly #limits: LivenessLimits;
+  readonly #heard$ = new Subject<void>();
   #lastHeard = performance.now();
 
   constructor(limits: LivenessLimits) {
@@ -23,6 +24,12 @@ export class Liveness {
   /** To be told of everything that shows the peer at work. */
   heard(): void {
     this.#lastHeard = performance.now();
+    this.#heard$.next();
+  }
+
+  /** Emits once, whether the peer gave a sign within so many milliseconds. */
+  signWithin(milliseconds: number): Observable<boolean> {
+    return race(this.#heard$.pipe(map(() => true)), timer(milliseconds).pipe(map(() => false))).pipe(take(1));
   }
 
   /**

@@ -94,6 +94,7 @@ const SIGNALS = v.variant('type', [
   message('abort', { id, code: v.optional(text), message: v.optional(text) }),
   message('receipt', { id, bytes: count, digest: digestText, files: v.optional(count) }),
   message('pong', { id }),
+  message('waiting', { id }),
 ]);
 
 const ERROR = message('error', { id: v.optional(id), code: text, message: v.string() });
@@ -113,6 +114,7 @@ const REPLIES = v.variant('type', [
   message('completed', { id, bytes: count, digest: digestText, files: v.optional(count), skipped: v.optional(count) }),
   message('problem', { id, path, code: text, message: v.string() }),
   message('skipped', { id }),
+  message('waiting', { id }),
   message('space', { id, free: count, total: count }),
   message('done', { id }),
   message('pong', { id }),

@@ -1,18 +1,22 @@
 import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, Subject, map, takeUntil } from 'rxjs';
 import type { SluiceError } from '../../errors/errors.ts';
 import type { ContentProof } from './messages.ts';
+import type { TransferPulse } from './transfer-pulse.ts';
 
 /** What the peer may still say about a request while it runs, kept for whoever asks late. */
 export class RunningRequest {
   readonly id: number;
+  /** Of its content, if it is a transfer. */
+  readonly pulse: TransferPulse;
   readonly #failure$ = new ReplaySubject<SluiceError>(1);
   readonly #contentFailure$ = new Subject<SluiceError>();
   readonly #receipt$ = new ReplaySubject<ContentProof>(1);
   /** What the content of the transfer was, once all of it has passed. */
   proof: ContentProof | undefined;
 
-  constructor(id: number) {
+  constructor(id: number, pulse: TransferPulse) {
     this.id = id;
+    this.pulse = pulse;
   }
 
   /** Emits what the receiver says it has got and kept. */

@@ -5,6 +5,7 @@ import {
   NEVER,
   type Observable,
   Subject,
+  type Subscription,
   asapScheduler,
   catchError,
   concat,
@@ -14,6 +15,7 @@ import {
   filter,
   finalize,
   first,
+  firstValueFrom,
   from,
   ignoreElements,
   map,
@@ -45,6 +47,7 @@ import {
   remoteError,
 } from './messages.ts';
 import { RunningRequest } from './running-request.ts';
+import { TransferPulse } from './transfer-pulse.ts';
 import { ServerTransfer, type ServerTransferOptions } from './server-transfer.ts';
 
 /** A message that names a request and cannot be understood: answered like one, with an error. */
@@ -56,6 +59,11 @@ interface Misunderstood {
 
 // In a turn of its own: a thousand waiting requests that end at once, each inside the one before, would fill the stack.
 const NOTHING_SOON: Observable<never> = EMPTY.pipe(observeOn(asapScheduler));
+
+// A session that is asked whether it lives, because somebody wants what it holds, has so long to answer.
+const CHALLENGE_MS = 2000;
+
+const TRANSFERS: readonly string[] = ['get', 'put', 'get-tree', 'put-tree'];
 
 // What a page's frame needs beside its entries. Every client takes frames up to the protocol's own limit, whatever this
 // server takes.
@@ -112,6 +120,9 @@ export class ServerConversation {
         running?.fail(remoteError({ code, message: words }));
         return true;
       }
+      case 'waiting':
+        running?.pulse.restsThere();
+        return true;
       case 'pong':
         return true;
       case 'misunderstood':
@@ -131,12 +142,14 @@ export class ServerConversation {
         throw new ProtocolError('STATE_UNEXPECTED', `a request with id ${request.id} is running already`);
       // A sign of life is no work, so it keeps no session from being idle.
       if (request.type === 'ping') return control.send({ type: 'pong', id: request.id });
-      const running = new RunningRequest(request.id);
+      const running = new RunningRequest(request.id, this.#newPulse());
       this.#running.set(request.id, running);
       this.#runningCount$.next(this.#running.size);
+      const watching = TRANSFERS.includes(request.type) ? this.#watch(running) : undefined;
       return defer(() => this.#perform(request, running)).pipe(
         running.failing(),
         finalize(() => {
+          watching?.unsubscribe();
           this.#running.delete(request.id);
           this.#runningCount$.next(this.#running.size);
         }),
@@ -147,6 +160,19 @@ export class ServerConversation {
       catchError(() => EMPTY),
       finalize(() => control.valve.release(1)),
     );
+  }
+
+  #newPulse(): TransferPulse {
+    const { control, limits } = this.#options;
+    return new TransferPulse(control.liveness, { ...limits, restMs: limits.idleMs });
+  }
+
+  /** Tells the client while the content rests here, and ends a transfer that stalls. */
+  #watch(running: RunningRequest): Subscription {
+    const { control } = this.#options;
+    return running.pulse.rest$.pipe(mergeMap(() => control.send({ type: 'waiting', id: running.id }))).subscribe({
+      error: (error: unknown) => running.fail(sluiceError(error)),
+    });
   }
 
   #perform(request: Exclude<Request, { type: 'ping' }> | Misunderstood, running: RunningRequest): Observable<never> {
@@ -186,7 +212,12 @@ export class ServerConversation {
         const { blocks } = transfer;
         const from = transfer.sourceBehind.bind(transfer);
         const path = checkPath(request.path);
-        return { type: 'upload', path, from, blocks, resume, size, modified, keepTime, mode, overwrite, fsync };
+        const sender = {
+          isAlive: () => this.#isClientThere(),
+          dismiss: (reason: SluiceError) => running.fail(reason),
+        };
+        const about = { size, modified, keepTime, mode, overwrite, fsync };
+        return { type: 'upload', path, from, blocks, resume, sender, ...about };
       }
       case 'get-tree': {
         const transfer = new ServerTransfer(this.#options, request, running);
@@ -279,6 +310,13 @@ export class ServerConversation {
         ),
         settled$,
       );
+  }
+
+  /** Asks the client for a sign of life. */
+  #isClientThere(): Promise<boolean> {
+    const { control } = this.#options;
+    const sign$ = control.liveness.signWithin(CHALLENGE_MS);
+    return firstValueFrom(merge(sign$, control.send({ type: 'ping', id: 1 }).pipe(catchError(() => EMPTY))));
   }
 
   /** Fails what runs, and what waits behind it is not begun any more: nobody is there to hear of it. */

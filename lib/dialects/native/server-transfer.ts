@@ -119,11 +119,11 @@ export class ServerTransfer {
   }
 
   #content(offset: number): ContentOptions {
-    const { control, digestName, limits } = this.#options;
+    const { digestName, limits } = this.#options;
     return {
       digestName,
       offset,
-      liveness: control.liveness,
+      pulse: this.#running.pulse,
       maxFrame: limits.dataFrame,
       onProof: (proof) => (this.#running.proof = proof),
     };

@@ -7,10 +7,10 @@ import { Handover } from '../../streams/handover.ts';
 import { toWritable } from '../../streams/to-writable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { type TreeFile, type TreeItem, type TreeSink, type TreeSource, weightOf } from '../../transfer/tree.ts';
-import { dataConnectionLost } from './content.ts';
+import { dataConnectionLost, restWhileClosed } from './content.ts';
 import type { VerifiedBlock } from './content-reader.ts';
-import type { Liveness } from './liveness.ts';
 import { type ContentProof, type TreeHeader, remoteError } from './messages.ts';
+import type { TransferPulse } from './transfer-pulse.ts';
 import { type TreePart, TreeReader } from './tree-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
 
@@ -18,8 +18,8 @@ export interface TreeContentOptions {
   readonly digestName: DigestName;
   /** Largest frame of content, in bytes. */
   readonly maxFrame: number;
-  /** Told of every piece that moves. */
-  readonly liveness: Liveness;
+  /** Told of every piece that moves, and how to tell whether a rest is this side's. */
+  readonly pulse: TransferPulse;
   /** Told once what the whole tree was, before the stream completes. */
   readonly onProof: (proof: ContentProof) => void;
 }
@@ -29,7 +29,7 @@ export interface TreeContentOptions {
  * taken all of it, which says nothing about the receiver. Errors with `CLOSED_EARLY`.
  */
 export const sendTree =
-  (socket: Socket, { digestName, maxFrame, liveness, onProof }: TreeContentOptions): TreeSink =>
+  (socket: Socket, { digestName, maxFrame, pulse, onProof }: TreeContentOptions): TreeSink =>
   (valve) =>
   (item$) =>
     defer(() => {
@@ -45,11 +45,13 @@ export const sendTree =
       const end$ = defer(() => {
         const { end, proof } = writer.finish();
         onProof(proof);
+        pulse.restsHereWhile(() => false);
         return of(end);
       });
+      pulse.restsHereWhile(() => socket.writableLength === 0);
       const sent$ = concat(wire$, end$).pipe(
         toWritable(socket, { nameError: dataConnectionLost })(bytes),
-        tap(() => liveness.heard()),
+        tap(() => pulse.moved()),
         map(() => writer.count),
         finalize(() => writer.close()),
       );
@@ -63,10 +65,11 @@ export const sendTree =
  * fails alone.
  */
 export const receiveTree =
-  (socket: Socket, { digestName, maxFrame, liveness, onProof }: TreeContentOptions): TreeSource =>
+  (socket: Socket, { digestName, maxFrame, pulse, onProof }: TreeContentOptions): TreeSource =>
   (valve) =>
     new Observable((subscriber) => {
       const reader = new TreeReader({ digestName, maxFrame });
+      subscriber.add(restWhileClosed(pulse, valve.open$));
       const arriving = new ArrivingFile(digestName, valve);
       const take = (part: TreePart) => {
         switch (part.type) {
@@ -83,12 +86,13 @@ export const receiveTree =
           }
           case 'end':
             onProof(part.proof);
+            pulse.restsHereWhile(() => true);
             return subscriber.complete();
         }
       };
       return fromReadable(socket)(valve.open$)
         .pipe(
-          tap(() => liveness.heard()),
+          tap(() => pulse.moved()),
           parseFramePieces({ maxPayload: () => reader.maxPayload }),
         )
         .subscribe({
