@@ -12,6 +12,7 @@ import { faultNames } from './14-names.ts';
 import { faultLargeFolder } from './15-large-folder.ts';
 import { faultSizes } from './16-sizes.ts';
 import { faultClock } from './17-clock.ts';
+import { faultCancel } from './18-cancel.ts';
 import type { FaultSize } from './size.ts';
 
 /** Every fault, in the order of its number; each file here says what one of them is and what must hold. */
@@ -30,4 +31,5 @@ export const FAULTS: readonly ((size: FaultSize) => void)[] = [
   faultLargeFolder,
   faultSizes,
   faultClock,
+  faultCancel,
 ];

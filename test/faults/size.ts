@@ -14,6 +14,8 @@ export interface FaultSize {
   readonly idleReaders: number;
   /** Lengths of files that go up and down again, in bytes. */
   readonly fileSizes: readonly number[];
+  /** Transfers that are given up at a random moment. */
+  readonly cancels: number;
   /** Whether connections may be made to fail in network namespaces, which takes root and half a minute. */
   readonly namespaces: boolean;
 }
@@ -29,6 +31,7 @@ export const SHORT: FaultSize = {
   writers: 8,
   idleReaders: 8,
   fileSizes: [READ - 1, READ, READ + 1],
+  cancels: 200,
   namespaces: false,
 };
 
@@ -40,5 +43,6 @@ export const LONG: FaultSize = {
   writers: 100,
   idleReaders: 160,
   fileSizes: [0, 1, READ - 1, READ, READ + 1, 4 * GIB - 1, 4 * GIB, 4 * GIB + 1],
+  cancels: 10_000,
   namespaces: true,
 };
