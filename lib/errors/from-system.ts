@@ -31,6 +31,12 @@ const CONNECT_CODES: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 export const systemCode = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
+/** Handles the error of an operation on a file that may well be gone. */
+export const ignoreMissing = (error: unknown): undefined => {
+  if (systemCode(error) !== 'ENOENT') throw error;
+  return undefined;
+};
+
 /**
  * A typed error for a failed file operation: `what` names the thing and the act ("big.iso: cannot write"), the system's
  * reason follows it, and the system's error stays as `cause`. An error that is typed already is given back as it is.

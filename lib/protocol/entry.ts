@@ -26,3 +26,6 @@ export interface Space {
   readonly free: number;
   readonly total: number;
 }
+
+/** The furthest time that a calendar has, to either side of 1970, in milliseconds: 275 760 years. */
+export const MAX_TIME = 8.64e15;

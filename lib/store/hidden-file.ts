@@ -2,12 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
 import { FileError } from '../errors/errors.ts';
-import { systemCode } from '../errors/from-system.ts';
+import { ignoreMissing, systemCode } from '../errors/from-system.ts';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import { PART_PREFIX } from '../protocol/path.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { PartJournal } from './part-journal.ts';
-import { mayStillWrite, thisProcess } from './part-owner.ts';
+import { LONG_SILENCE_MS, mayStillWrite, thisProcess } from './part-owner.ts';
 import type { Place } from './path-gate.ts';
 import type { PartKeeping } from './store.ts';
 
@@ -26,7 +26,7 @@ export interface HiddenFile {
 
 /** How far the kept part of a place came; nothing if there is none, or if somebody writes to it. */
 export const findKept = (place: Place): Promise<Checkpoint | undefined> =>
-  withKept(keptLocation(place), (journal) => journal.checkpoint());
+  withKept(keptLocation(place), async (handle) => (await freeJournal(handle))?.checkpoint());
 
 /** A new hidden file. `mode` is its permissions; the system's default if missing. */
 export const createHidden = async (place: Place, keep?: PartKeeping, mode?: number): Promise<HiddenFile> => {
@@ -53,20 +53,27 @@ export const createHidden = async (place: Place, keep?: PartKeeping, mode?: numb
 export const claimHidden = async (place: Place, checkpoint: Checkpoint): Promise<HiddenFile> => {
   const shared = keptLocation(place);
   const own = passingLocation(place);
+  if ((await withKept(shared, freeJournal)) === undefined) throw notAsExpected(place);
   // Of two who want it, only one can move it.
   await rename(shared, own).catch((error: unknown) => {
     throw systemCode(error) === 'ENOENT' ? notAsExpected(place) : error;
   });
   try {
-    const handle = await open(own, OPEN_KEPT);
+    const handle = await open(own, OPEN_KEPT).catch(() => {
+      throw notAsExpected(place);
+    });
     return await closingOnError(handle, async () => {
       const journal = await freeJournal(handle);
       if (journal === undefined || !isSame(await journal.checkpoint(), checkpoint)) throw notAsExpected(place);
       await journal.hand(await thisProcess(), checkpoint.offset);
-      return { location: (await giveName(own, shared)) ? shared : own, handle, journal };
+      if (await giveName(own, shared)) return { location: shared, handle, journal };
+      // Somebody began anew meanwhile. Under this name nobody would find it again, so it is not kept.
+      await journal.remove();
+      return { location: own, handle };
     });
   } catch (error) {
-    await giveName(own, shared);
+    // What cannot have its name back would be left to nobody.
+    if (!(await giveName(own, shared))) await unlink(own).catch(() => undefined);
     throw error;
   }
 };
@@ -85,7 +92,10 @@ const passingLocation = ({ folder }: Place): string =>
   `${folder.location}/${PART_PREFIX}${randomBytes(8).toString('hex')}`;
 
 const createUnlessUsed = async (location: string, mode?: number): Promise<FileHandle | undefined> => {
-  await withKept(location, () => unlink(location));
+  await withKept(location, async (handle) => {
+    if ((await freeJournal(handle)) !== undefined || (await isLeftBehind(handle)))
+      await unlink(location).catch(ignoreMissing);
+  });
   try {
     return await open(location, CREATE_NEW, mode);
   } catch (error) {
@@ -94,28 +104,38 @@ const createUnlessUsed = async (location: string, mode?: number): Promise<FileHa
   }
 };
 
-/** Does something with a kept part to which nobody writes; nothing if there is none. */
+/** Does something with whatever is in a kept part's place; nothing if there is nothing that can be opened. */
 const withKept = async <T>(
   location: string,
-  use: (journal: PartJournal) => Promise<T | undefined>,
+  use: (handle: FileHandle) => Promise<T | undefined>,
 ): Promise<T | undefined> => {
   // What cannot be opened is of no use to this transfer; it gets a hidden file of its own.
   const handle = await open(location, OPEN_KEPT).catch(() => undefined);
   if (handle === undefined) return undefined;
   try {
-    const journal = await freeJournal(handle);
-    return journal === undefined ? undefined : await use(journal);
+    return await use(handle);
   } finally {
     await handle.close();
   }
 };
 
+/** The journal of a part to which nobody writes. */
 const freeJournal = async (handle: FileHandle): Promise<PartJournal | undefined> => {
   const stats = await handle.stat();
   const journal = stats.isFile() ? await PartJournal.read(handle) : undefined;
   const owner = journal?.header.owner;
   const isTaken = owner && (await mayStillWrite(owner, Date.now() - stats.mtimeMs));
   return isTaken ? undefined : journal;
+};
+
+/**
+ * Whether a file is what a crash at the very begin or end of a transfer leaves: one without a journal. It would keep the
+ * place for ever. Told by the time of its last change, for the modified time may be another file's already.
+ */
+const isLeftBehind = async (handle: FileHandle): Promise<boolean> => {
+  const stats = await handle.stat();
+  if (!stats.isFile() || Date.now() - stats.ctimeMs < LONG_SILENCE_MS) return false;
+  return (await PartJournal.read(handle)) === undefined;
 };
 
 /** Gives a file another name if nothing has it; a link fails where a rename would replace. */

@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import * as v from 'valibot';
 import { type DigestName, DIGEST_NAMES, availableDigests, createDigest } from '../operators/digest.ts';
 import { BLOCK_BYTES } from '../protocol/block.ts';
+import { MAX_TIME } from '../protocol/entry.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { PART_OWNER, type PartOwner, bootId } from './part-owner.ts';
 
@@ -12,7 +13,8 @@ const NO_DIGEST = Buffer.alloc(DIGEST_BYTES);
 const HEADER = v.object({
   journal: v.literal(1),
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
-  modified: v.number(),
+  // As the protocol has times: whoever asks a server for the rest has to be able to say it.
+  modified: v.pipe(v.number(), v.integer(), v.minValue(-MAX_TIME), v.maxValue(MAX_TIME)),
   algorithm: v.picklist(DIGEST_NAMES),
   /** Which start of the machine the blocks were written in. */
   boot: v.string(),

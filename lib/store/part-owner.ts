@@ -18,8 +18,8 @@ export type PartOwner = v.InferOutput<typeof PART_OWNER>;
 // A process number is used again, in containers at once; this tells the processes that had it apart.
 const INSTANCE = randomUUID();
 
-// A writer on another machine cannot be asked whether it lives; one that has written nothing for so long does not.
-const FOREIGN_SILENCE_MS = 60_000;
+/** A writer that cannot be asked whether it lives, such as one on another machine, does not if it is silent for so long. */
+export const LONG_SILENCE_MS = 60_000;
 
 /** This process. */
 export const thisProcess = async (): Promise<PartOwner> => ({
@@ -44,7 +44,7 @@ export const bootId = async (): Promise<string> => {
 /** Whether the owner of a part may still write to it; `silentMs` is how long the file has not been written to. */
 export const mayStillWrite = async (owner: PartOwner, silentMs: number): Promise<boolean> => {
   if (owner.instance === INSTANCE) return true;
-  if (owner.host !== hostname()) return silentMs < FOREIGN_SILENCE_MS;
+  if (owner.host !== hostname()) return silentMs < LONG_SILENCE_MS;
   return owner.boot === (await bootId()) && owner.pid !== pid && isRunning(owner.pid);
 };
 

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { type ErrorCode, isErrorCode } from '../../errors/codes.ts';
 import { type SluiceError, ProtocolError, RemoteError } from '../../errors/errors.ts';
 import { DIGEST_NAMES } from '../../operators/digest.ts';
-import { ENTRY_KINDS, MODE_BITS, PERMISSION_BITS } from '../../protocol/entry.ts';
+import { ENTRY_KINDS, MAX_TIME, MODE_BITS, PERMISSION_BITS } from '../../protocol/entry.ts';
 import { MAX_SEGMENTS, MAX_SEGMENT_BYTES } from '../../protocol/path.ts';
 import { TOKEN_LENGTH } from '../../protocol/token.ts';
 import { OVERWRITE_POLICIES } from '../../transfer/overwrite.ts';
@@ -11,8 +11,6 @@ import { OVERWRITE_POLICIES } from '../../transfer/overwrite.ts';
 export const PROTOCOL_VERSION = 1;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-// Milliseconds that a calendar has: 275 760 years to either side of 1970.
-const MAX_TIME = 8.64e15;
 const time = v.pipe(v.number(), v.integer(), v.minValue(-MAX_TIME), v.maxValue(MAX_TIME));
 const mode = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MODE_BITS));
 // What a peer may set: nothing that lends the rights of a file's owner to others.

@@ -1,0 +1,72 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { from, of } from 'rxjs';
+import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
+import type { Checkpoint } from '../../lib/store/checkpoint.ts';
+import type { Part, PartKeeping } from '../../lib/store/store.ts';
+import { Valve } from '../../lib/streams/valve.ts';
+import { valuesOf } from './collect.ts';
+import { sha256 } from './raw-peer.ts';
+
+export const MODIFIED = 1_700_000_000_000;
+
+const JOURNAL_HEADER_BYTES = 1024;
+
+/** The digest of each block of a content. */
+export const digestsOf = (content: Buffer): string[] =>
+  Array.from({ length: Math.ceil(content.length / BLOCK_BYTES) }, (_, index) =>
+    sha256(content.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES)),
+  );
+
+/** A content as one that a part may keep; its digests from `start` on are there before any byte is. */
+export const keeping = (content: Buffer, { start = 0, modified = MODIFIED } = {}): PartKeeping => ({
+  size: content.length,
+  modified,
+  algorithm: 'sha256',
+  digest$: from(digestsOf(content).slice(start / BLOCK_BYTES)),
+});
+
+/** What is known of a content of which the first `offset` bytes are there. */
+export const checkpointAt = (content: Buffer, offset: number): Checkpoint => ({
+  size: content.length,
+  modified: MODIFIED,
+  algorithm: 'sha256',
+  offset,
+  digest: digestsOf(content.subarray(0, offset)).at(-1) ?? '',
+});
+
+/** Gives a part some bytes, as whole as they are. */
+export const fillPart = (part: Part, bytes: Buffer) => valuesOf(of(bytes).pipe(part.content(new Valve())));
+
+/** Changes what a part file says about itself, behind the back of whoever wrote it. */
+export const forgeJournal = async (
+  file: string,
+  change: (header: Record<string, unknown>) => unknown,
+): Promise<void> => {
+  const handle = await open(file, 'r+');
+  try {
+    const at = (await handle.stat()).size - JOURNAL_HEADER_BYTES;
+    const header = JSON.parse((await readAt(handle, at, JOURNAL_HEADER_BYTES)).toString()) as Record<string, unknown>;
+    const forged = change(header);
+    const text = typeof forged === 'string' ? forged : JSON.stringify(forged);
+    await handle.write(text.padEnd(JOURNAL_HEADER_BYTES), at);
+  } finally {
+    await handle.close();
+  }
+};
+
+/** Flips a bit of a file. */
+export const corrupt = async (file: string, at: number): Promise<void> => {
+  const handle = await open(file, 'r+');
+  try {
+    const [byte = 0] = await readAt(handle, at, 1);
+    await handle.write(Buffer.from([byte ^ 1]), 0, 1, at);
+  } finally {
+    await handle.close();
+  }
+};
+
+const readAt = async (handle: FileHandle, at: number, length: number): Promise<Buffer> => {
+  const bytes = Buffer.alloc(length);
+  await handle.read(bytes, 0, length, at);
+  return bytes;
+};
