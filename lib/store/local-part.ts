@@ -1,7 +1,7 @@
 import { link, lstat, rename, statfs, unlink } from 'node:fs/promises';
 import { map } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
-import { fileError, systemCode } from '../errors/from-system.ts';
+import { fileError, ignoreMissing } from '../errors/from-system.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
@@ -39,10 +39,21 @@ export class LocalPart implements Part {
 
   /** Makes the hidden file, or takes up a kept one. The place is the part's from here on, also when this fails. */
   static async begin(place: Place, shownPath: string, options: PartOptions): Promise<LocalPart> {
+    const part = await LocalPart.#open(place, shownPath, options);
     try {
-      const { size, keep } = options;
+      // Only now: what was kept of another content has made room.
+      await part.#assertRoom();
+      return part;
+    } catch (error) {
+      await part.suspend();
+      throw error;
+    }
+  }
+
+  static async #open(place: Place, shownPath: string, options: PartOptions): Promise<LocalPart> {
+    try {
+      const { keep } = options;
       const replacedMode = await modeOfReplaced(place, shownPath);
-      if (size !== undefined) await assertRoom(place, shownPath, size - (keep?.from?.offset ?? 0));
       // Nobody may read in the part what they could not read in the file that it replaces.
       const hidden = keep?.from ? await claimHidden(place, keep.from) : await createHidden(place, keep, replacedMode);
       return new LocalPart(place, shownPath, hidden, options, replacedMode);
@@ -76,7 +87,8 @@ export class LocalPart implements Part {
         await this.#finishContent();
         await this.#takeName();
       } catch (error) {
-        await restoreJournal?.();
+        // Without it nothing is kept, and that is not the failure to tell of.
+        await restoreJournal?.().catch(() => undefined);
         throw error;
       }
       if (fsync) await this.#place.folder.handle.sync();
@@ -89,7 +101,7 @@ export class LocalPart implements Part {
   async discard(): Promise<void> {
     if (this.#ended) return;
     try {
-      await unlink(this.#hidden.location).catch(ignoreMissing);
+      await this.#removeHidden();
     } finally {
       await this.#end();
     }
@@ -98,14 +110,34 @@ export class LocalPart implements Part {
   async suspend(): Promise<void> {
     if (this.#ended) return;
     const { journal } = this.#hidden;
-    if ((await journal?.checkpoint()) === undefined) return this.discard();
     try {
+      if ((await journal?.checkpoint()) === undefined) return await this.#removeHidden();
       await journal?.hand(null);
       // Whoever leaves a part removes those that were left long ago, so that they do not pile up where no server does it.
       await removeExpired(this.#place.folder.location, KEEP_PARTS_MS);
     } finally {
       await this.#end();
     }
+  }
+
+  /** A name that somebody else's file has by now is not this part's any more. */
+  async #removeHidden(): Promise<void> {
+    const { location, journal } = this.#hidden;
+    if (journal === undefined || (await holdsItsName(this.#hidden).catch(ignoreMissing)))
+      await unlink(location).catch(ignoreMissing);
+  }
+
+  async #assertRoom(): Promise<void> {
+    const { size, keep } = this.#options;
+    if (size === undefined) return;
+    const { bavail, bsize } = await statfs(this.#place.folder.location);
+    const needed = size - (keep?.from?.offset ?? 0);
+    const free = bavail * bsize;
+    if (needed > free)
+      throw new FileError(
+        'NO_SPACE',
+        `${this.#shownPath}: needs ${needed} bytes where the disk has ${free} bytes left`,
+      );
   }
 
   async #finishContent(): Promise<void> {
@@ -130,7 +162,8 @@ export class LocalPart implements Part {
   // A hard link fails if the name is taken, which rename does not; both happen at one stroke.
   async #nameUnlessTaken(): Promise<void> {
     await link(this.#hidden.location, this.#place.location);
-    await unlink(this.#hidden.location);
+    // The file is there: from here on nothing can fail that its user has to know of.
+    await unlink(this.#hidden.location).catch(() => undefined);
   }
 
   async #end(): Promise<void> {
@@ -154,16 +187,4 @@ const modeOfReplaced = async ({ location }: Place, shownPath: string): Promise<n
   if (stats !== undefined && !stats.isFile())
     throw new FileError('NOT_A_FILE', `${shownPath}: is a device, not a file`);
   return stats === undefined ? undefined : stats.mode & PERMISSION_BITS;
-};
-
-const assertRoom = async ({ folder }: Place, shownPath: string, size: number): Promise<void> => {
-  const { bavail, bsize } = await statfs(folder.location);
-  const free = bavail * bsize;
-  if (size > free)
-    throw new FileError('NO_SPACE', `${shownPath}: needs ${size} bytes where the disk has ${free} bytes left`);
-};
-
-const ignoreMissing = (error: unknown): undefined => {
-  if (systemCode(error) !== 'ENOENT') throw error;
-  return undefined;
 };

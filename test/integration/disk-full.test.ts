@@ -1,36 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { lastValueFrom } from 'rxjs';
 import { fromChunks, pump } from '../../lib/index.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { startClient, startServer } from '../helpers/server.ts';
+import { smallDisk } from '../helpers/small-disk.ts';
 
 checkLeaks();
 
 const MIB = 1024 ** 2;
-
-/** A file system of 4 MiB, or nothing where this process may not mount one. */
-const smallDisk = async (test: TestContext): Promise<string | undefined> => {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-disk-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder], { stdio: 'pipe' });
-  } catch {
-    await rmdir(folder);
-    test.skip('mounting a small file system needs root');
-    return undefined;
-  }
-  test.after(async () => {
-    execFileSync('umount', ['-l', folder]);
-    await rmdir(folder);
-  });
-  return folder;
-};
 
 const megabytes = function* (count: number) {
   for (let index = 0; index < count; index += 1) yield Buffer.alloc(MIB, index);

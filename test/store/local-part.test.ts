@@ -1,16 +1,20 @@
 import assert from 'node:assert/strict';
-import { chmod, lstat, mkdir, readFile, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, readdir, rm, rmdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { of } from 'rxjs';
+import { from, of } from 'rxjs';
+import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { PART_PREFIX } from '../../lib/protocol/path.ts';
+import type { Checkpoint } from '../../lib/store/checkpoint.ts';
 import { LocalFolderStore } from '../../lib/store/local-folder.ts';
-import type { Part } from '../../lib/store/store.ts';
+import type { Part, PartOptions } from '../../lib/store/store.ts';
 import { Valve } from '../../lib/streams/valve.ts';
-import { valuesOf } from '../helpers/collect.ts';
+import { pattern, valuesOf } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { MODIFIED, checkpointAt, fillPart, keeping } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
+import { smallDisk } from '../helpers/small-disk.ts';
 
 checkLeaks();
 
@@ -267,5 +271,150 @@ describe('LocalPart', () => {
     await mkdir(at(name));
     // The leak check would find its handles open.
     await assert.rejects(part.discard());
+  });
+
+  describe('that may be kept', () => {
+    const CONTENT = pattern(3 * BLOCK_BYTES + 1000);
+
+    /** A part that has the content's first bytes. */
+    const beginKept = async (test: TestContext, bytes = 2 * BLOCK_BYTES + 5) => {
+      const scene = await newStore(test);
+      const part = await scene.store.begin(['file'], { keep: keeping(CONTENT) });
+      await fillPart(part, CONTENT.subarray(0, bytes));
+      return { ...scene, part };
+    };
+
+    /** Goes on behind a checkpoint, to the end of the content. */
+    const goOn = async (store: LocalFolderStore, from: Checkpoint, options: PartOptions = {}) => {
+      const keep = { ...keeping(CONTENT, { start: from.offset }), from };
+      const part = await store.begin(['file'], { ...options, keep });
+      await fillPart(part, CONTENT.subarray(from.offset));
+      return part;
+    };
+
+    it('keeps its whole blocks when it is suspended, and becomes the file when the rest has come', async (test) => {
+      const { store, part, parts, root } = await beginKept(test);
+      assert.equal(await store.kept(['file']), undefined);
+      await part.suspend();
+      await part.suspend();
+      const kept = await store.kept(['file']);
+      assert.deepEqual(kept, checkpointAt(CONTENT, 2 * BLOCK_BYTES));
+      await (await goOn(store, kept)).commit();
+      assert.ok(CONTENT.equals(await readFile(join(root, 'file'))));
+      assert.deepEqual(await parts(), []);
+      assert.equal(await store.kept(['file']), undefined);
+    });
+
+    it('is whole when only its name was missing', async (test) => {
+      const { store, part, root } = await beginKept(test, CONTENT.length);
+      await part.suspend();
+      await (await goOn(store, checkpointAt(CONTENT, CONTENT.length))).commit();
+      assert.ok(CONTENT.equals(await readFile(join(root, 'file'))));
+    });
+
+    it('leaves nothing when it is suspended before its first block is whole', async (test) => {
+      const { part, parts } = await beginKept(test, BLOCK_BYTES - 1);
+      await part.suspend();
+      assert.deepEqual(await parts(), []);
+    });
+
+    it('leaves nothing when it is discarded', async (test) => {
+      const { store, part, parts } = await beginKept(test);
+      await part.discard();
+      await part.suspend();
+      assert.deepEqual(await parts(), []);
+      assert.equal(await store.kept(['file']), undefined);
+    });
+
+    it('leaves nothing when it is suspended under a name that nobody would look for', async (test) => {
+      const { store, part, parts } = await beginKept(test);
+      const other = await store.begin(['file'], { keep: keeping(CONTENT) });
+      await fillPart(other, CONTENT);
+      await other.suspend();
+      assert.equal((await parts()).length, 1);
+      await part.discard();
+    });
+
+    it('is no file of its folder, by whatever name', async (test) => {
+      const { store, part, parts } = await beginKept(test);
+      await part.suspend();
+      const entries = [];
+      for await (const entry of store.list([])) entries.push(entry);
+      assert.deepEqual(entries, []);
+      assert.equal((await parts()).length, 1);
+    });
+
+    for (const [what, options, block, unblock] of [
+      ['a folder has come there', {}, (at: string) => mkdir(at), (at: string) => rmdir(at)],
+      ['the name is taken', { replace: false }, (at: string) => writeFile(at, 'early'), (at: string) => rm(at)],
+    ] as const)
+      it(`is kept whole when its commit fails because ${what}`, async (test) => {
+        const { store, part, at, root } = await beginKept(test);
+        await part.suspend();
+        const whole = await goOn(store, checkpointAt(CONTENT, 2 * BLOCK_BYTES), options);
+        await block(at('file'));
+        await assert.rejects(whole.commit(), { code: what.includes('folder') ? 'NOT_A_FILE' : 'EXISTS' });
+        await unblock(at('file'));
+        await whole.suspend();
+        const kept = await store.kept(['file']);
+        assert.deepEqual(kept, checkpointAt(CONTENT, CONTENT.length));
+        await (await goOn(store, kept)).commit();
+        assert.ok(CONTENT.equals(await readFile(join(root, 'file'))));
+      });
+
+    it('does not become the file, and takes nothing away, when somebody else’s part has its name', async (test) => {
+      const { store, part, parts, at } = await beginKept(test, CONTENT.length);
+      const [name = ''] = await parts();
+      await rm(at(name));
+      const other = await store.begin(['file'], { keep: keeping(CONTENT) });
+      await assert.rejects(part.commit(), { code: 'BUSY' });
+      await part.discard();
+      assert.deepEqual(await parts(), [name]);
+      await fillPart(other, CONTENT);
+      await other.commit();
+      assert.ok(CONTENT.equals(await readFile(at('file'))));
+    });
+
+    it('is not taken up as what it is not', async (test) => {
+      const { store, part } = await beginKept(test);
+      await part.suspend();
+      const kept = checkpointAt(CONTENT, 2 * BLOCK_BYTES);
+      await assert.rejects(goOn(store, checkpointAt(CONTENT, BLOCK_BYTES)), { code: 'OFFSET_MISMATCH' });
+      await assert.rejects(goOn(store, { ...kept, digest: '0'.repeat(64) }), { code: 'OFFSET_MISMATCH' });
+      assert.deepEqual(await store.kept(['file']), kept);
+    });
+
+    it('keeps what was written, and no more, when the disk is full', async (test) => {
+      const root = await smallDisk(test);
+      if (root === undefined) return;
+      const content = pattern(6 * BLOCK_BYTES);
+      const store = await LocalFolderStore.open(root);
+      const part = await store.begin(['file'], { keep: keeping(content) });
+      const oneByOne = Array.from({ length: 6 }, (_, index) =>
+        content.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES),
+      );
+      await assert.rejects(valuesOf(from(oneByOne).pipe(part.content(new Valve()))), { code: 'NO_SPACE' });
+      await part.suspend();
+      const kept = (await store.kept(['file'])) ?? assert.fail('nothing is kept');
+      assert.ok(kept.offset >= BLOCK_BYTES && kept.offset < 4 * BLOCK_BYTES, String(kept.offset));
+      assert.deepEqual(kept, { ...checkpointAt(content, kept.offset) });
+      const options = { size: content.length, keep: { ...keeping(content), from: kept } };
+      await assert.rejects(store.begin(['file'], options), { code: 'NO_SPACE' });
+      assert.deepEqual(await store.kept(['file']), kept, 'it waits for room');
+    });
+
+    it('makes room for another content before room is asked for', async (test) => {
+      const root = await smallDisk(test);
+      if (root === undefined) return;
+      const store = await LocalFolderStore.open(root);
+      const old = await store.begin(['file'], { keep: keeping(CONTENT) });
+      await fillPart(old, CONTENT.subarray(0, 2 * BLOCK_BYTES));
+      await old.suspend();
+      const other = keeping(CONTENT, { modified: MODIFIED + 1 });
+      const part = await store.begin(['file'], { size: CONTENT.length, keep: other });
+      await fillPart(part, CONTENT);
+      await part.commit();
+      assert.deepEqual(await readdir(root), ['file']);
+    });
   });
 });
