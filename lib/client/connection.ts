@@ -1,4 +1,13 @@
-import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, Subscription, defer, finalize } from 'rxjs';
+import {
+  type MonoTypeOperatorFunction,
+  type Observable,
+  ReplaySubject,
+  Subject,
+  Subscription,
+  defer,
+  finalize,
+  takeUntil,
+} from 'rxjs';
 import type { RemoteSession } from '../dialects/dialect.ts';
 import { CancelledError, ConnectionError, type SluiceError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
@@ -7,6 +16,7 @@ import { sluiceError } from '../errors/from-system.ts';
 export class Connection {
   readonly #open: () => Observable<RemoteSession>;
   readonly #ended$ = new ReplaySubject<never>(1);
+  readonly #closed$ = new Subject<never>();
   #lifetime = new Subscription();
   #session: RemoteSession | undefined;
   #opening: Promise<RemoteSession> | undefined;
@@ -37,24 +47,28 @@ export class Connection {
 
   /** The session, which fails every command if it is lost. */
   get session(): RemoteSession {
-    if (this.#session === undefined) throw new ConnectionError('CLOSED_EARLY', 'the connection was closed');
+    if (this.#session === undefined) throw wasClosed();
     return this.#session;
   }
 
   /** The session, after it was opened anew if it is lost; side by side callers share one attempt. */
   async restored(): Promise<RemoteSession> {
-    if (this.#isClosed) throw new ConnectionError('CLOSED_EARLY', 'the connection was closed');
+    if (this.#isClosed) throw wasClosed();
     if (this.#session !== undefined && this.#lost === undefined) return this.#session;
     this.#opening ??= this.#reopen().finally(() => (this.#opening = undefined));
     return this.#opening;
   }
 
-  /** Holds the end of a lost connection back while the stream lasts, because it may restore the session. */
+  /**
+   * Holds the end of a lost connection back while the stream lasts, because it may restore the session. Errors with
+   * `CLOSED_EARLY` when the connection is closed, also while nothing is open.
+   */
   kept<T>(): MonoTypeOperatorFunction<T> {
     return (stream$) =>
       defer(() => {
         this.#keepers += 1;
         return stream$.pipe(
+          takeUntil(this.#closed$),
           finalize(() => {
             this.#keepers -= 1;
             this.#tellLoss();
@@ -67,6 +81,7 @@ export class Connection {
   close(): void {
     this.#isClosed = true;
     this.#lifetime.unsubscribe();
+    this.#closed$.error(wasClosed());
   }
 
   #reopen(): Promise<RemoteSession> {
@@ -102,3 +117,5 @@ export class Connection {
     if (this.#lost !== undefined && (this.#keepers === 0 || this.#isClosed)) this.#ended$.error(this.#lost);
   }
 }
+
+const wasClosed = () => new ConnectionError('CLOSED_EARLY', 'the connection was closed');

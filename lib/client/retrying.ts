@@ -38,7 +38,8 @@ export interface RetryOptions<T> {
 /**
  * Subscribes a transfer again, up to `retries` times in a row, when something between the two sides failed: after half a
  * second, then twice as long each time up to half a minute, less up to half of it by chance, so that many clients of one
- * server do not come back together. Progress in between begins the count anew.
+ * server do not come back together. A try that begins behind more than any before it begins the count anew; bytes that
+ * only move again do not, or a transfer that always breaks at the same place would go on for ever.
  *
  * Emits a progress of state `waiting` before each wait. Errors with the last failure. Holds nothing.
  */
@@ -49,6 +50,7 @@ export const retrying =
       const waiting$ = new Subject<T>();
       let last = nothingYet;
       let failures = 0;
+      let furthestStart = 0;
       const waitAfter = (error: unknown) => {
         if (!(error instanceof SluiceError) || !isPassing(error, failures) || !isWanted())
           return throwError(() => error);
@@ -60,8 +62,11 @@ export const retrying =
       };
       const moving$ = attempt$.pipe(
         tap((progress) => {
-          if (progress.bytes > last.bytes) failures = 0;
           last = progress;
+          const { resumed = 0 } = progress;
+          if (resumed <= furthestStart) return;
+          furthestStart = resumed;
+          failures = 0;
         }),
         retry({ delay: waitAfter }),
         finalize(() => waiting$.complete()),

@@ -54,6 +54,51 @@ describe('withResource', () => {
     assert.deepEqual(count, { opened: 1, closed: 1 });
   });
 
+  it('tells its end, and its error, only when it is closed', async () => {
+    for (const ending of ['complete', 'error'] as const) {
+      const work = new Subject<number>();
+      let letClose: () => void = () => undefined;
+      const closing = new Promise<void>((resolve) => (letClose = resolve));
+      const { count, inside$ } = door(
+        () => work,
+        () => closing,
+      );
+      const seen: string[] = [];
+      inside$.subscribe({
+        next: () => seen.push('next'),
+        error: () => seen.push('error'),
+        complete: () => seen.push('complete'),
+      });
+      await turns(2);
+      work.next(1);
+      if (ending === 'error') work.error(new Error('work broken'));
+      else work.complete();
+      await turns(2);
+      assert.deepEqual([seen, count.closed], [['next'], 1]);
+      letClose();
+      await turns(2);
+      assert.deepEqual([seen, count.closed], [['next', ending], 1]);
+    }
+  });
+
+  it('tells nothing more to whoever leaves while it closes', async () => {
+    const work = new Subject<number>();
+    let letClose: () => void = () => undefined;
+    const closing = new Promise<void>((resolve) => (letClose = resolve));
+    const { count, inside$ } = door(
+      () => work,
+      () => closing,
+    );
+    const running = inside$.subscribe({ error: unexpected, complete: () => assert.fail('told too late') });
+    await turns(2);
+    work.complete();
+    await turns(2);
+    running.unsubscribe();
+    letClose();
+    await turns(2);
+    assert.equal(count.closed, 1);
+  });
+
   it('closes once when its use cannot even begin', async () => {
     const failure = new Error('no work today');
     const { count, inside$ } = door(() => {
