@@ -2,6 +2,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { from, of } from 'rxjs';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import type { Checkpoint } from '../../lib/store/checkpoint.ts';
+import { type DigestName, availableDigests, createDigest } from '../../lib/operators/digest.ts';
+import { LocalFolderStore } from '../../lib/store/local-folder.ts';
 import type { Part, PartKeeping } from '../../lib/store/store.ts';
 import { Valve } from '../../lib/streams/valve.ts';
 import { valuesOf } from './collect.ts';
@@ -12,9 +14,9 @@ export const MODIFIED = 1_700_000_000_000;
 const JOURNAL_HEADER_BYTES = 1024;
 
 /** The digest of each block of a content. */
-export const digestsOf = (content: Buffer): string[] =>
+export const digestsOf = (content: Buffer, digest: (block: Buffer) => string = sha256): string[] =>
   Array.from({ length: Math.ceil(content.length / BLOCK_BYTES) }, (_, index) =>
-    sha256(content.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES)),
+    digest(content.subarray(index * BLOCK_BYTES, (index + 1) * BLOCK_BYTES)),
   );
 
 /** A content as one that a part may keep; its digests from `start` on are there before any byte is. */
@@ -36,6 +38,29 @@ export const checkpointAt = (content: Buffer, offset: number): Checkpoint => ({
 
 /** Gives a part some bytes, as whole as they are. */
 export const fillPart = (part: Part, bytes: Buffer) => valuesOf(of(bytes).pipe(part.content(new Valve())));
+
+/** Leaves in a folder what a transfer of a content between two of this library leaves that broke off at `bytes`. */
+export const leavePart = async (
+  root: string,
+  name: string,
+  content: Buffer,
+  { bytes, algorithm = availableDigests()[0] ?? 'sha256' }: { readonly bytes: number; readonly algorithm?: DigestName },
+): Promise<void> => {
+  const digestOf = (block: Buffer) => {
+    const digest = createDigest(algorithm);
+    digest.update(block);
+    return digest.finish();
+  };
+  const digest$ = from(digestsOf(content, digestOf));
+  const store = await LocalFolderStore.open(root);
+  const part = await store.begin([name], { keep: { size: content.length, modified: MODIFIED, algorithm, digest$ } });
+  await fillPart(part, content.subarray(0, bytes));
+  await part.suspend();
+};
+
+/** How many bytes of a file are kept in a folder, for whoever comes next. */
+export const keptBytes = async (root: string, name: string): Promise<number> =>
+  (await (await LocalFolderStore.open(root)).kept([name]))?.offset ?? 0;
 
 /** Changes what a part file says about itself, behind the back of whoever wrote it. */
 export const forgeJournal = async (

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { lastValueFrom, toArray } from 'rxjs';
 import { type Client, RemoteError, connectClient } from '../../lib/index.ts';
+import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
+import { pattern } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { MODIFIED, checkpointAt, leavePart } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { type RawMessage, type RawPeer, contentFrames, messageFrame, rawFrame, sha256 } from '../helpers/raw-peer.ts';
 import { type RawPort, TOKEN, WELCOME, greet, openRawPort } from '../helpers/raw-server.ts';
@@ -38,7 +41,7 @@ const beginDownload = async ({ client, control, folder }: Scene) => {
   return { id, outcome };
 };
 
-const beginUpload = async ({ client, control, folder }: Scene, content = 'abc') => {
+const beginUpload = async ({ client, control, folder }: Scene, content: string | Buffer = 'abc') => {
   await writeFile(join(folder, 'up'), content);
   const outcome = outcomeOf(lastValueFrom(client.upload(join(folder, 'up'), ['a.txt'])));
   const { type, id } = await control.message();
@@ -344,6 +347,68 @@ describe('a client whose server answers transfers out of turn', () => {
     const receipt = await scene.control.message();
     assert.deepEqual(receipt, { type: 'receipt', id, bytes: 3, digest: sha256('abc') });
   });
+});
+
+describe('a client whose server goes on where it was not asked to', () => {
+  const CONTENT = pattern(3 * BLOCK_BYTES + 3);
+  const HAVE = checkpointAt(CONTENT, 2 * BLOCK_BYTES);
+  const WHOLE = { ...ENTRY, size: CONTENT.length, modified: MODIFIED };
+
+  it('refuses a download that begins in the middle', async (test) => {
+    for (const offset of [1, BLOCK_BYTES, Number.MAX_SAFE_INTEGER]) {
+      const scene = await startScene(test);
+      const { id, outcome } = await beginDownload(scene);
+      const about = { entry: WHOLE, offset, port: scene.data.port, token: TOKEN };
+      scene.control.send({ type: 'accepted', id, ...about });
+      assert.equal(await outcome, 'OFFSET_MISMATCH');
+      await assertAborted(scene, id, 'OFFSET_MISMATCH');
+      assert.equal(scene.data.connections, 0);
+      assert.deepEqual(await readdir(scene.folder), []);
+    }
+  });
+
+  const ANSWERS: Readonly<Record<string, object>> = {
+    'from the first byte': { entry: WHOLE },
+    'behind fewer blocks': { entry: WHOLE, offset: BLOCK_BYTES },
+    'behind more blocks': { entry: WHOLE, offset: 3 * BLOCK_BYTES },
+    'inside a block': { entry: WHOLE, offset: HAVE.offset + 1 },
+    'with a longer content': { entry: { ...WHOLE, size: WHOLE.size + 1 }, offset: HAVE.offset },
+    'with a shorter content': { entry: { ...WHOLE, size: HAVE.offset - 1 }, offset: HAVE.offset },
+    'with a content of another time': { entry: { ...WHOLE, modified: MODIFIED + 1 }, offset: HAVE.offset },
+  };
+  for (const [what, answer] of Object.entries(ANSWERS))
+    it(`makes no file of two contents of a download that goes on ${what}`, async (test) => {
+      const scene = await startScene(test);
+      await leavePart(scene.folder, 'a.txt', CONTENT, { bytes: HAVE.offset, algorithm: 'sha256' });
+      const outcome = outcomeOf(lastValueFrom(scene.client.download(['a.txt'], join(scene.folder, 'a.txt'))));
+      const { id, resume } = await scene.control.message();
+      assert.deepEqual({ ...(resume as object), algorithm: 'sha256' }, HAVE);
+      scene.control.send({ type: 'accepted', id, ...answer, port: scene.data.port, token: TOKEN });
+      assert.equal((await scene.control.message())['code'], 'OFFSET_MISMATCH');
+      scene.control.send({ type: 'error', id, code: 'OFFSET_MISMATCH', message: 'as you say' });
+      const again = await scene.control.message();
+      assert.deepEqual([again['type'], again['resume']], ['get', undefined]);
+      (await acceptTransfer(scene, again['id'])).write(contentFrames('abc'));
+      assert.equal(await outcome, 'completed');
+      assert.equal(await readFile(join(scene.folder, 'a.txt'), 'utf8'), 'abc');
+    });
+
+  const { digest } = HAVE;
+  const CLAIMS: Readonly<Record<string, object>> = {
+    'inside a block': { offset: BLOCK_BYTES + 1, digest },
+    'behind the end': { offset: 4 * BLOCK_BYTES, digest },
+    'at the largest offset': { offset: Number.MAX_SAFE_INTEGER, digest },
+    'behind other bytes': { offset: BLOCK_BYTES, digest },
+    'without a digest': { offset: 2 * BLOCK_BYTES },
+  };
+  for (const [what, claim] of Object.entries(CLAIMS))
+    it(`sends no byte of an upload that is taken up ${what}`, async (test) => {
+      const scene = await startScene(test);
+      const { id, outcome } = await beginUpload(scene, CONTENT);
+      scene.control.send({ type: 'accepted', id, ...claim, port: scene.data.port, token: TOKEN });
+      assert.equal(await outcome, 'OFFSET_MISMATCH');
+      await assertAborted(scene, id, 'OFFSET_MISMATCH');
+    });
 });
 
 describe('a client whose server vanishes', () => {

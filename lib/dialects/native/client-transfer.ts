@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import {
   EMPTY,
+  type MonoTypeOperatorFunction,
   NEVER,
   Observable,
   ReplaySubject,
@@ -13,6 +14,7 @@ import {
   merge,
   mergeMap,
   of,
+  takeUntil,
   takeWhile,
   tap,
   throwError,
@@ -22,8 +24,9 @@ import { sluiceError } from '../../errors/from-system.ts';
 import type { DigestName } from '../../operators/digest.ts';
 import { checkPath } from '../../protocol/path.ts';
 import type { Checkpoint } from '../../store/checkpoint.ts';
-import type { Progress } from '../../streams/flow.ts';
+import type { LendingSource, Progress } from '../../streams/flow.ts';
 import { pumpWithin } from '../../streams/pump.ts';
+import type { Valve } from '../../streams/valve.ts';
 import { type TreeCount, pumpTree } from '../../transfer/tree.ts';
 import type { Download, DownloadTree, Reply, Upload, UploadTree } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
@@ -68,6 +71,8 @@ interface Answered {
   readonly pulse: TransferPulse;
   /** Makes the data connection that an `accepted` offers. */
   readonly socket$: Observable<Socket>;
+  /** Where content is subscribed through it, the request's failure goes through that content, and ends it. */
+  readonly failing: MonoTypeOperatorFunction<Buffer>;
 }
 
 type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
@@ -83,12 +88,11 @@ export class ClientTransfer {
   /** Runs a download: progress while the sink takes it, `completed` when the server was told that it is kept. */
   download({ path, resume: have, to }: Download): Observable<Reply> {
     const resume = this.#resumeWords(have);
-    return this.#request({ type: 'get', path: [...path], ...resume }, ({ reply, request, pulse, socket$ }) => {
+    return this.#request({ type: 'get', path: [...path], ...resume }, ({ reply, request, pulse, socket$, failing }) => {
       if (reply.type === 'completed') return EMPTY;
       const { entry, offset = 0 } = reply as Accepted;
       if (entry === undefined) throw new ProtocolError('MESSAGE_INVALID', 'the server did not say what it will send');
-      if (offset !== (resume.resume?.offset ?? 0))
-        throw new ProtocolError('OFFSET_MISMATCH', `the server goes on at ${offset}, which was not asked for`);
+      assertAsAsked({ ...entry, offset }, resume.resume);
       let kept: ContentProof = { bytes: 0, digest: '' };
       const block$ = new Subject<string>();
       const { size, modified, mode } = entry;
@@ -100,12 +104,15 @@ export class ClientTransfer {
       const blocks = { algorithm: this.#options.digestName, digest$: block$.asObservable() };
       return concat(
         socket$.pipe(
-          mergeMap((socket) =>
-            // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
-            lendingPump(receiveContent(socket, options), to({ size, modified, mode, offset, blocks })).pipe(
+          waitForReason(),
+          mergeMap((socket) => {
+            // The sink shall hear the server's reason: what it keeps of a content depends on why that ends.
+            const source = through(receiveContent(socket, options), (bytes$) => bytes$.pipe(waitForReason(), failing));
+            return lendingPump(source, to({ size, modified, mode, offset, blocks })).pipe(
+              // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
               finalize(() => socket.destroy()),
-            ),
-          ),
+            );
+          }),
           map(progressReply),
         ),
         defer(() => concat(request.confirm(kept), of<Reply>({ type: 'completed', bytes: kept.bytes }))),
@@ -124,6 +131,7 @@ export class ClientTransfer {
       const content = this.#content(pulse, have?.offset ?? 0, (proof) => (sent = proof));
       return socket$.pipe(
         mergeMap((socket) => lendingPump(from(have), sendContent(socket, content))),
+        waitForReason(),
         map(progressReply),
       );
     });
@@ -139,6 +147,7 @@ export class ClientTransfer {
       return concat(
         socket$.pipe(
           mergeMap((socket) => pumpTree(receiveTree(socket, content), to()).pipe(finalize(() => socket.destroy()))),
+          waitForReason(),
           tap((progress) => (count = progress)),
           map(treeReply),
         ),
@@ -172,6 +181,7 @@ export class ClientTransfer {
       const content = this.#content(pulse, 0, (proof) => (sent = proof));
       return socket$.pipe(
         mergeMap((socket) => pumpTree(from, sendTree(socket, content))),
+        waitForReason(),
         tap((sending) => (count = sending)),
         map(({ problem }) => progress(problem)),
       );
@@ -200,12 +210,18 @@ export class ClientTransfer {
         const request = requests.start({ ...words, ...plan.words });
         const pulse = new TransferPulse(liveness, pulseLimits);
         const assertExpected = replyOrder();
+        const contentFailure = new Subject<never>();
         const answers$ = request.reply$.pipe(
+          catchError((error: unknown) => {
+            if (!contentFailure.observed) return throwError(() => error);
+            contentFailure.error(error);
+            return NEVER;
+          }),
           mergeMap((reply) => {
             if (reply.type === 'waiting') return (pulse.restsThere(), EMPTY);
             assertExpected(reply);
             const socket$ = reply.type === 'accepted' ? plan.connect(reply) : EMPTY;
-            return answer({ reply, request, pulse, socket$ }).pipe(waitForReason());
+            return answer({ reply, request, pulse, socket$, failing: takeUntil(contentFailure) });
           }),
         );
         return merge(answers$, pulse.rest$.pipe(mergeMap(() => request.rest()))).pipe(
@@ -266,6 +282,22 @@ const planListening = (ownAddress: string, dataMs: number): Observable<DataPlan>
 const NOTHING_YET: TreeCount = { files: 0, bytes: 0, skipped: 0, failed: 0 };
 
 const treeReply = (count: TreeCount): Reply => ({ type: 'tree-progress', ...count });
+
+/** What comes behind an offset has to be of the content that was asked for, or two of them would become one file. */
+const assertAsAsked = (
+  { offset, size, modified }: Pick<Checkpoint, 'offset' | 'size' | 'modified'>,
+  asked: Omit<Checkpoint, 'algorithm'> | undefined,
+): void => {
+  if (offset !== (asked?.offset ?? 0))
+    throw new ProtocolError('OFFSET_MISMATCH', `the server goes on at ${offset}, which was not asked for`);
+  if (asked !== undefined && (size !== asked.size || modified !== asked.modified))
+    throw new ProtocolError('OFFSET_MISMATCH', 'the server goes on with another content than was asked for');
+};
+
+const through = (source: LendingSource, operator: MonoTypeOperatorFunction<Buffer>): LendingSource =>
+  Object.assign((open$: Observable<boolean>) => source(open$).pipe(operator), {
+    lend: (valve: Valve) => source.lend(valve).pipe(operator),
+  });
 
 const progressReply = ({ bytes }: Progress): Reply => ({ type: 'progress', bytes });
 
