@@ -113,7 +113,7 @@ export class CliProcess {
     this.#child.stdin.end(text);
   }
 
-  kill(signal: 'SIGINT' | 'SIGTERM'): void {
+  kill(signal: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): void {
     this.#child.kill(signal);
   }
 
