@@ -1,11 +1,11 @@
-import { type MonoTypeOperatorFunction, Observable, concatMap } from 'rxjs';
+import { type MonoTypeOperatorFunction, Observable, concatMap, dematerialize, materialize } from 'rxjs';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Progress } from '../streams/flow.ts';
 import type { PartJournal } from './part-journal.ts';
 
 /**
  * Notes in the journal which blocks are written, as progress from `start` on tells it; passes progress on when that is
- * noted. Holds the digests of blocks that are not written yet.
+ * noted, and an error behind what was written before it. Holds the digests of blocks that are not written yet.
  */
 export const recordBlocks =
   (journal: PartJournal, digest$: Observable<string>, start: number): MonoTypeOperatorFunction<Progress> =>
@@ -28,11 +28,14 @@ export const recordBlocks =
           error: (error: unknown) => subscriber.error(error),
         }),
       );
+      // An error waits its turn too: what was written before it is worth noting.
       const recorded$ = progress$.pipe(
-        concatMap(async (progress) => {
-          await record(progress.bytes);
-          return progress;
+        materialize(),
+        concatMap(async (event) => {
+          if (event.kind === 'N') await record(event.value.bytes);
+          return event;
         }),
+        dematerialize(),
       );
       subscriber.add(recorded$.subscribe(subscriber));
     });

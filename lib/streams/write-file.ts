@@ -11,7 +11,8 @@ const GATHER_BYTES = 1024 * 1024;
  * one `writev`, one write at a time.
  *
  * Completes when the kernel has every byte; flushing to the disk and closing are the caller's. Errors with the
- * system's reason (`NO_SPACE` stays visible).
+ * system's reason (`NO_SPACE` stays visible), and with the source's error when what came before
+ * it is written: it was good, and a file that is kept goes on behind it.
  */
 export const writeFile =
   (handle: FileHandle, name: string, start = 0): Sink =>
@@ -23,12 +24,17 @@ export const writeFile =
       let written = 0;
       let writing = false;
       let sourceDone = false;
+      let sourceFailure: { readonly error: unknown } | undefined;
       let open = true;
 
+      const end = () => {
+        if (sourceFailure === undefined) subscriber.complete();
+        else subscriber.error(sourceFailure.error);
+      };
       const flush = () => {
         if (writing) return;
         if (gatheredBytes === 0) {
-          if (sourceDone) subscriber.complete();
+          if (sourceDone) end();
           return;
         }
         // Behind a closed valve nothing more is gathered, and only writing what is there can open it.
@@ -46,7 +52,11 @@ export const writeFile =
             subscriber.next({ bytes: written });
             if (!subscriber.closed) flush();
           },
-          (error: unknown) => subscriber.error(fileError(error, `${name}: cannot write`, 'WRITE_FAILED')),
+          (error: unknown) => {
+            if (sourceFailure === undefined)
+              subscriber.error(fileError(error, `${name}: cannot write`, 'WRITE_FAILED'));
+            else end();
+          },
         );
       };
 
@@ -65,7 +75,11 @@ export const writeFile =
           valve.take(chunk);
           flush();
         },
-        error: (error: unknown) => subscriber.error(error),
+        error: (error: unknown) => {
+          sourceFailure = { error };
+          sourceDone = true;
+          flush();
+        },
         complete: () => {
           sourceDone = true;
           flush();

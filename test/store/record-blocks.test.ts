@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
-import { NEVER, Subject, from } from 'rxjs';
+import { NEVER, Subject, concat, from, of, throwError } from 'rxjs';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { PartJournal } from '../../lib/store/part-journal.ts';
 import { thisProcess } from '../../lib/store/part-owner.ts';
@@ -92,6 +92,17 @@ describe('recordBlocks', () => {
     await handle.close();
     const behindClose$ = from([at(SIZE)]).pipe(recordBlocks(journal, from(DIGESTS), 0));
     await assert.rejects(valuesOf(behindClose$), { code: 'EBADF' });
+  });
+
+  it('notes what was written before it passes an error on', async (test) => {
+    const { journal } = await newJournal(test);
+    const failure = new Error('broken');
+    const failing$ = concat(
+      of(at(2 * BLOCK_BYTES)),
+      throwError(() => failure),
+    );
+    await assert.rejects(valuesOf(failing$.pipe(recordBlocks(journal, from(DIGESTS), 0))), failure);
+    assert.equal((await journal.checkpoint())?.offset, 2 * BLOCK_BYTES);
   });
 
   it('listens to nobody any more once it is unsubscribed', async (test) => {

@@ -238,15 +238,34 @@ describe('writeFile', () => {
     await handle.close();
   });
 
-  it('passes the error of the source on and does not write what is gathered', async () => {
+  it('passes the error of the source on when what came before it is written', async () => {
+    const failure = new Error('source broken');
+    for (const fate of ['written', 'not written'] as const) {
+      const { handle, writes } = scriptedHandle();
+      const source = new Subject<Buffer>();
+      const seen: unknown[] = [];
+      source.pipe(writeFile(handle, 'file')(new Valve())).subscribe({
+        next: ({ bytes }) => seen.push(bytes),
+        error: (error: unknown) => seen.push(error),
+      });
+      source.next(Buffer.alloc(GATHERED));
+      source.next(Buffer.from('abc'));
+      source.error(failure);
+      assert.deepEqual(seen, []);
+      writes[0]?.finish();
+      await turns(5);
+      assert.deepEqual([seen, writes[1]?.length], [[GATHERED], 3]);
+      if (fate === 'written') writes[1]?.finish();
+      else writes[1]?.fail(new Error('no space'));
+      await turns(5);
+      assert.deepEqual(seen, fate === 'written' ? [GATHERED, GATHERED + 3, failure] : [GATHERED, failure]);
+    }
+  });
+
+  it('passes the error of a source on that gave nothing', async () => {
     const { handle, writes } = scriptedHandle();
     const failure = new Error('source broken');
     await assert.rejects(valuesOf(throwError(() => failure).pipe(writeFile(handle, 'file')(new Valve()))), failure);
-    const source = new Subject<Buffer>();
-    const written = valuesOf(source.pipe(writeFile(handle, 'file')(new Valve())));
-    source.next(Buffer.from('abc'));
-    source.error(failure);
-    await assert.rejects(written, failure);
     assert.equal(writes.length, 0);
   });
 
