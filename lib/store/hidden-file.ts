@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, copyFile, link, lstat, open, rename, unlink, utimes } from 'node:fs/promises';
 import { FileError } from '../errors/errors.ts';
 import { ignoreMissing, systemCode } from '../errors/from-system.ts';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import { PART_PREFIX } from '../protocol/path.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { PartJournal } from './part-journal.ts';
-import { LONG_SILENCE_MS, mayStillWrite, thisProcess } from './part-owner.ts';
+import { LONG_SILENCE_MS, isElsewhere, mayStillWrite, thisProcess } from './part-owner.ts';
 import type { Place } from './path-gate.ts';
 import type { PartKeeping } from './store.ts';
 
@@ -48,17 +48,20 @@ export const createHidden = async (place: Place, keep?: PartKeeping, mode?: numb
 
 /**
  * The kept part of a place, to go on with; `OFFSET_MISMATCH` if it is not as the checkpoint says any more, or another
- * transfer was faster.
+ * transfer was faster. `mode` is its permissions from now on; those that it has if missing.
  */
-export const claimHidden = async (place: Place, checkpoint: Checkpoint): Promise<HiddenFile> => {
+export const claimHidden = async (place: Place, checkpoint: Checkpoint, mode?: number): Promise<HiddenFile> => {
   const shared = keptLocation(place);
   const own = passingLocation(place);
-  if ((await withKept(shared, freeJournal)) === undefined) throw notAsExpected(place);
+  const journal = await withKept(shared, freeJournal);
+  if (journal === undefined) throw notAsExpected(place);
   // Of two who want it, only one can move it.
   await rename(shared, own).catch((error: unknown) => {
     throw systemCode(error) === 'ENOENT' ? notAsExpected(place) : error;
   });
   try {
+    const { owner } = journal.header;
+    if (owner !== null && (await isElsewhere(owner))) await replaceByCopy(own, passingLocation(place));
     const handle = await open(own, OPEN_KEPT).catch(() => {
       throw notAsExpected(place);
     });
@@ -66,6 +69,7 @@ export const claimHidden = async (place: Place, checkpoint: Checkpoint): Promise
       const journal = await freeJournal(handle);
       if (journal === undefined || !isSame(await journal.checkpoint(), checkpoint)) throw notAsExpected(place);
       await journal.hand(await thisProcess(), checkpoint.offset);
+      if (mode !== undefined) await handle.chmod(mode | OWNER_MAY_WRITE);
       if (await giveName(own, shared)) return { location: shared, handle, journal };
       // Somebody began anew meanwhile. Under this name nobody would find it again, so it is not kept.
       await journal.remove();
@@ -136,6 +140,20 @@ const isLeftBehind = async (handle: FileHandle): Promise<boolean> => {
   const stats = await handle.stat();
   if (!stats.isFile() || Date.now() - stats.ctimeMs < LONG_SILENCE_MS) return false;
   return (await PartJournal.read(handle)) === undefined;
+};
+
+/** Leaves whoever may still write to a file a file without a name: it can neither spoil nor finish the copy. */
+const replaceByCopy = async (location: string, passing: string): Promise<void> => {
+  try {
+    const { atime, mtime } = await lstat(location);
+    await copyFile(location, passing, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    // The copy is silent for as long as what it is of.
+    await utimes(passing, atime, mtime);
+    await rename(passing, location);
+  } catch (error) {
+    await unlink(passing).catch(() => undefined);
+    throw error;
+  }
 };
 
 /** Gives a file another name if nothing has it; a link fails where a rename would replace. */

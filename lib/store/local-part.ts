@@ -55,7 +55,9 @@ export class LocalPart implements Part {
       const { keep } = options;
       const replacedMode = await modeOfReplaced(place, shownPath);
       // Nobody may read in the part what they could not read in the file that it replaces.
-      const hidden = keep?.from ? await claimHidden(place, keep.from) : await createHidden(place, keep, replacedMode);
+      const hidden = keep?.from
+        ? await claimHidden(place, keep.from, replacedMode)
+        : await createHidden(place, keep, replacedMode);
       return new LocalPart(place, shownPath, hidden, options, replacedMode);
     } catch (error) {
       await place.folder.handle.close();

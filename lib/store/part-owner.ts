@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { kill, pid } from 'node:process';
 import * as v from 'valibot';
@@ -23,7 +23,7 @@ export const LONG_SILENCE_MS = 60_000;
 
 /** This process. */
 export const thisProcess = async (): Promise<PartOwner> => ({
-  host: hostname(),
+  host: await hostId(),
   boot: await bootId(),
   pid,
   instance: INSTANCE,
@@ -41,10 +41,17 @@ export const bootId = async (): Promise<string> => {
   }
 };
 
+/** Where process numbers mean what they mean here: this machine, or the container on it that has its own. */
+const hostId = async (): Promise<string> =>
+  [hostname(), await readlink('/proc/self/ns/pid').catch(() => '')].join(' ').trim();
+
+/** Whether nobody here can know for certain that the owner of a part is gone. */
+export const isElsewhere = async ({ host }: PartOwner): Promise<boolean> => host !== (await hostId());
+
 /** Whether the owner of a part may still write to it; `silentMs` is how long the file has not been written to. */
 export const mayStillWrite = async (owner: PartOwner, silentMs: number): Promise<boolean> => {
   if (owner.instance === INSTANCE) return true;
-  if (owner.host !== hostname()) return silentMs < LONG_SILENCE_MS;
+  if (await isElsewhere(owner)) return silentMs < LONG_SILENCE_MS;
   return owner.boot === (await bootId()) && owner.pid !== pid && isRunning(owner.pid);
 };
 

@@ -1,6 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { link, lstat, mkdir, readFile, readdir, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  link,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
@@ -230,6 +243,32 @@ describe('a kept part', () => {
       await utimes(await scene.kept(), longAgo, longAgo);
       assert.deepEqual(await findKept(scene.place), KEPT);
     });
+
+    it('may be alive on another machine all the same has no hand in what is gone on with', async (test) => {
+      const scene = await startScene(test);
+      await owned((owner) => ({ ...owner, host: 'elsewhere', instance: 'another' }))(scene);
+      const silent = await open(await scene.kept(), 'r+');
+      const longAgo = Date.now() / 1000 - 61;
+      await utimes(await scene.kept(), longAgo, longAgo);
+      await claim(scene);
+      await silent.write(Buffer.alloc(1000, 'x'), 0, 1000, 0);
+      await silent.close();
+      assert.ok((await readFile(await scene.kept())).subarray(0, KEPT.offset).equals(CONTENT.subarray(0, KEPT.offset)));
+    });
+
+    it('is in another container, whose process numbers mean nothing here, is asked by the clock', async (test) => {
+      const scene = await startScene(test);
+      await owned((owner) => ({ ...owner, host: `${hostname()} pid:[1]`, pid: 2 ** 22, instance: 'another' }))(scene);
+      await assertUntouched(scene);
+    });
+  });
+
+  it('has the permissions of the file that it will replace by now', async (test) => {
+    const scene = await startScene(test);
+    await leavePart(scene);
+    const { handle, location } = await claimHidden(scene.place, KEPT, 0o400);
+    assert.equal((await lstat(location)).mode & 0o777, 0o600);
+    await handle.close();
   });
 
   describe('in whose place', () => {
