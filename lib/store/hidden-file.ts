@@ -28,6 +28,9 @@ export interface HiddenFile {
 export const findKept = (place: Place): Promise<Checkpoint | undefined> =>
   withKept(keptLocation(place), async (handle) => (await freeJournal(handle))?.checkpoint());
 
+/** Removes what is kept of a place, unless somebody writes to it. */
+export const removeKept = (place: Place): Promise<void> => clear(keptLocation(place));
+
 /** A new hidden file. `mode` is its permissions; the system's default if missing. */
 export const createHidden = async (place: Place, keep?: PartKeeping, mode?: number): Promise<HiddenFile> => {
   // The first block has to be sent again anyway, so a content of one block has nothing to keep.
@@ -96,10 +99,7 @@ const passingLocation = ({ folder }: Place): string =>
   `${folder.location}/${PART_PREFIX}${randomBytes(8).toString('hex')}`;
 
 const createUnlessUsed = async (location: string, mode?: number): Promise<FileHandle | undefined> => {
-  await withKept(location, async (handle) => {
-    if ((await freeJournal(handle)) !== undefined || (await isLeftBehind(handle)))
-      await unlink(location).catch(ignoreMissing);
-  });
+  await clear(location);
   try {
     return await open(location, CREATE_NEW, mode);
   } catch (error) {
@@ -107,6 +107,12 @@ const createUnlessUsed = async (location: string, mode?: number): Promise<FileHa
     return undefined;
   }
 };
+
+const clear = (location: string): Promise<void> =>
+  withKept(location, async (handle) => {
+    if ((await freeJournal(handle)) !== undefined || (await isLeftBehind(handle)))
+      await unlink(location).catch(ignoreMissing);
+  });
 
 /** Does something with whatever is in a kept part's place; nothing if there is nothing that can be opened. */
 const withKept = async <T>(

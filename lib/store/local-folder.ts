@@ -7,7 +7,7 @@ import { MAX_SEGMENTS, PART_PREFIX, type RemotePath, checkSegment, formatPath } 
 import type { Checkpoint } from './checkpoint.ts';
 import { entryOf } from './entry-of.ts';
 import { removeExpired } from './expire-parts.ts';
-import { findKept } from './hidden-file.ts';
+import { findKept, removeKept } from './hidden-file.ts';
 import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
@@ -113,9 +113,10 @@ export class LocalFolderStore implements Store {
   }
 
   async remove(path: RemotePath): Promise<void> {
-    await this.#gate.atPlace(path, 'cannot delete', async ({ location }) => {
-      if ((await lstat(location)).isDirectory()) throw isAFolder(this.#gate.show(path));
-      await unlink(location);
+    await this.#gate.atPlace(path, 'cannot delete', async (place) => {
+      if ((await lstat(place.location)).isDirectory()) throw isAFolder(this.#gate.show(path));
+      await unlink(place.location);
+      await removeKept(place).catch(() => undefined);
     });
   }
 

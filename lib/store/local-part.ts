@@ -6,7 +6,7 @@ import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
 import { KEEP_PARTS_MS, removeExpired } from './expire-parts.ts';
-import { type HiddenFile, claimHidden, createHidden, holdsItsName } from './hidden-file.ts';
+import { type HiddenFile, claimHidden, createHidden, holdsItsName, removeKept } from './hidden-file.ts';
 import type { Place } from './path-gate.ts';
 import { recordBlocks } from './record-blocks.ts';
 import type { Part, PartOptions } from './store.ts';
@@ -93,6 +93,8 @@ export class LocalPart implements Part {
         await restoreJournal?.().catch(() => undefined);
         throw error;
       }
+      // What an older try left is of no use beside the whole file.
+      if (journal === undefined) await removeKept(this.#place).catch(() => undefined);
       if (fsync) await this.#place.folder.handle.sync();
       await this.#end();
     } catch (error) {

@@ -335,6 +335,32 @@ describe('LocalPart', () => {
       await part.discard();
     });
 
+    it('goes when another one becomes the file, or when the file is removed', async (test) => {
+      for (const isRemoved of [false, true]) {
+        const { root, store, part, at } = await beginKept(test);
+        await part.suspend();
+        if (isRemoved) await writeFile(at('file'), 'older');
+        const other = await store.begin(['file'], {});
+        await fillPart(other, Buffer.from('whole'));
+        if (!isRemoved) await other.commit();
+        else {
+          await other.discard();
+          assert.equal((await readdir(root)).length, 2);
+          await store.remove(['file']);
+        }
+        assert.deepEqual(await readdir(root), isRemoved ? [] : ['file']);
+      }
+    });
+
+    it('stays, whatever becomes the file, while somebody writes to it', async (test) => {
+      const { store, part, parts } = await beginKept(test);
+      const other = await store.begin(['file'], {});
+      await fillPart(other, Buffer.from('whole'));
+      await other.commit();
+      assert.equal((await parts()).length, 1);
+      await part.discard();
+    });
+
     it('is no file of its folder, by whatever name', async (test) => {
       const { store, part, parts } = await beginKept(test);
       await part.suspend();
