@@ -7,7 +7,7 @@ import { CliProcess, assertFailed, jsonLines } from '../helpers/cli.ts';
 import { pattern } from '../helpers/collect.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
-import { MODIFIED, keptBytes, leavePart } from '../helpers/kept-part.ts';
+import { MODIFIED, keptBytes, leavePart, securedBytes } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { until } from '../helpers/raw-peer.ts';
 import { startServer } from '../helpers/server.ts';
@@ -35,8 +35,9 @@ const start = async (test: TestContext, command: (typeof DIRECTIONS)[number]) =>
   const words = command === 'put' ? [command, 'file', url] : [command, url];
   const run = (...flags: readonly string[]) => new CliProcess(test, [...words, ...flags], { cwd: here });
   /** Loses the connection of a command in the middle of its content. */
-  const lose = async () => {
+  const lose = async ({ isKept = true } = {}) => {
     await until('half of the content', () => (proxy.connections('data')[0]?.passed[direction] ?? 0) >= BREAK_AT);
+    if (isKept) await until('a block that is secure', async () => (await securedBytes(folder)) >= MIB);
     proxy.connections('control')[0]?.strike({ type: 'reset' });
   };
   const left = async () => (await readdir(folder)).filter((name) => name !== 'file');
@@ -94,7 +95,7 @@ for (const command of DIRECTIONS)
     it('keeps nothing with --no-resume, and begins anew', async (test) => {
       const { run, lose, left, target } = await start(test, command);
       const cli = run('--no-resume', '--retries', '0');
-      await lose();
+      await lose({ isKept: false });
       assertFailed(await cli.exited, 3, 'CLOSED_EARLY');
       await until('an empty folder', async () => (await left()).length === 0);
       const { code, stdout } = await run('--no-resume').exited;

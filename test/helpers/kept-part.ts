@@ -1,9 +1,12 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { from, of } from 'rxjs';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
+import { PART_PREFIX } from '../../lib/protocol/path.ts';
 import type { Checkpoint } from '../../lib/store/checkpoint.ts';
 import { type DigestName, availableDigests, createDigest } from '../../lib/operators/digest.ts';
 import { LocalFolderStore } from '../../lib/store/local-folder.ts';
+import { PartJournal } from '../../lib/store/part-journal.ts';
 import type { Part, PartKeeping } from '../../lib/store/store.ts';
 import { Valve } from '../../lib/streams/valve.ts';
 import { valuesOf } from './collect.ts';
@@ -61,6 +64,18 @@ export const leavePart = async (
 /** How many bytes of a file are kept in a folder, for whoever comes next. */
 export const keptBytes = async (root: string, name: string): Promise<number> =>
   (await (await LocalFolderStore.open(root)).kept([name]))?.offset ?? 0;
+
+/** How many bytes a transfer into a folder has safely behind it so far, whoever writes there. */
+export const securedBytes = async (root: string): Promise<number> => {
+  const name = (await readdir(root)).find((entry) => entry.startsWith(PART_PREFIX));
+  if (name === undefined) return 0;
+  const handle = await open(join(root, name), 'r');
+  try {
+    return (await (await PartJournal.read(handle))?.checkpoint())?.offset ?? 0;
+  } finally {
+    await handle.close();
+  }
+};
 
 /** Changes what a part file says about itself, behind the back of whoever wrote it. */
 export const forgeJournal = async (

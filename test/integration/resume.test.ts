@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readFile, readdir, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, readdir, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { type Observable, lastValueFrom, tap } from 'rxjs';
@@ -13,7 +13,7 @@ import { failsWith } from '../helpers/errors.ts';
 import { type Direction, type Fault, TOKEN_FRAME_BYTES, startFaultProxy } from '../helpers/fault-proxy.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { freePorts } from '../helpers/free-ports.ts';
-import { MODIFIED, corrupt, digestsOf, keptBytes, leavePart } from '../helpers/kept-part.ts';
+import { MODIFIED, corrupt, digestsOf, keptBytes, leavePart, securedBytes } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { connectRawData, messageFrame, offerOf, openSession, rawFrame, sha256, until } from '../helpers/raw-peer.ts';
 import { startClient, startServer } from '../helpers/server.ts';
@@ -68,6 +68,12 @@ const halfWay = (direction: Direction, fault: Fault) =>
 const halfThrough = ({ wire }: Pick<Transfer, 'wire'>) =>
   until('half of the content on the wire', () => (wire()[0] ?? 0) >= BREAK_AT);
 
+/** The same, and the receiver has something that it can keep. */
+const halfSecured = async (transfer: Pick<Transfer, 'wire' | 'folder'>): Promise<void> => {
+  await halfThrough(transfer);
+  await until('a block that is secure', async () => (await securedBytes(transfer.folder)) >= MIB);
+};
+
 /** Asserts that a transfer ended well, and that its last data connection moved what was missing and nothing else. */
 const assertResumed = async ({ seen, target, folder, wire }: Transfer): Promise<number> => {
   const { state, bytes, resumed = 0 } = seen.at(-1) ?? assert.fail('nothing was seen');
@@ -119,7 +125,7 @@ describe('a transfer whose control connection breaks', () => {
         const plan = halfWay(direction, { type: 'stop' });
         const transfer = await startTransfer(test, direction, { plan, connect: { retries: 5 } });
         const running = lastValueFrom(transfer.run());
-        await halfThrough(transfer);
+        await halfSecured(transfer);
         transfer.proxy.connections('control')[0]?.strike({ type });
         await running;
         await assertResumed(transfer);
@@ -149,7 +155,7 @@ describe('a transfer that is cancelled', () => {
       it(`is gone on with by the next one when ${how} (${direction})`, async (test) => {
         const transfer = await startTransfer(test, direction, { plan: halfWay(direction, { type: 'stop' }) });
         const cancel = begin(transfer.run);
-        await halfThrough(transfer);
+        await halfSecured(transfer);
         await cancel();
         await until('a kept part', async () => (await keptBytes(transfer.folder, 'file')) > 0);
         await lastValueFrom(transfer.run());
@@ -244,8 +250,10 @@ describe('a source that has changed since the transfer broke off', () => {
   for (const direction of DIRECTIONS)
     it(`while it was read leaves nothing to go on with (${direction})`, async (test) => {
       const transfer = await startTransfer(test, direction, { plan: halfWay(direction, { type: 'stop' }) });
+      // More than can be on the way, so that it is not read to its end.
+      await truncate(transfer.source, 64 * MIB);
       const running = failsWith('SOURCE_CHANGED', lastValueFrom(transfer.run()));
-      await halfThrough(transfer);
+      await halfSecured(transfer);
       await appendFile(transfer.source, 'more');
       transfer.proxy.connections('data')[0]?.go();
       await running;
@@ -434,7 +442,7 @@ describe('a process that is killed', () => {
           : ['get', URL_OF(proxy.port, 'source'), 'file'];
       const killed = new CliProcess(test, words, { cwd: here });
       const wire = () => proxy.connections('data').map(({ passed }) => passed[direction]);
-      await halfThrough({ wire });
+      await halfSecured({ wire, folder });
       killed.kill('SIGKILL');
       await killed.exited;
       await until('a kept part', async () => (await keptBytes(folder, 'file')) > 0);
@@ -465,7 +473,7 @@ describe('a process that is killed', () => {
       const local = await temporaryFolder(test);
       const transfer = await fileOf({ client, proxy, local, server: { root } as Scene['server'] }, direction);
       const running = lastValueFrom(transfer.run());
-      await halfThrough(transfer);
+      await halfSecured(transfer);
       first.kill('SIGKILL');
       await first.exited;
       await serve();
