@@ -7,16 +7,16 @@ export const DIGEST_NAMES = ['blake3', 'sha256'] as const;
 
 export type DigestName = (typeof DIGEST_NAMES)[number];
 
-/** A digest under way: feed it bytes, then take the result once. */
+/** A digest under way: feed it bytes, then take the result; it begins anew with that. */
 export interface Digest {
   readonly name: DigestName;
   update(bytes: Buffer): void;
-  /** Lower-case hexadecimal digits; the digest cannot be fed afterwards. */
+  /** Lower-case hexadecimal digits of what was fed since the start or the last result. */
   finish(): string;
 }
 
 interface Blake3 {
-  readonly Blake3Hasher: new () => { update(bytes: Buffer): unknown; digest(format: 'hex'): string };
+  readonly Blake3Hasher: new () => { update(bytes: Buffer): unknown; digest(format: 'hex'): string; reset(): void };
 }
 
 let blake3: Blake3 | undefined | 'not tried' = 'not tried';
@@ -59,8 +59,13 @@ export const availableDigests = (): DigestName[] => (loadBlake3() === undefined 
 /** A new digest. Asking for `blake3` where it is not available is a defect of the caller and throws. */
 export const createDigest = (name: DigestName): Digest => {
   if (name === 'sha256') {
-    const hash = createHash('sha256');
-    return { name, update: (bytes) => void hash.update(bytes), finish: () => hash.digest('hex') };
+    let hash = createHash('sha256');
+    const finish = () => {
+      const digest = hash.digest('hex');
+      hash = createHash('sha256');
+      return digest;
+    };
+    return { name, update: (bytes) => void hash.update(bytes), finish };
   }
   const module = loadBlake3();
   if (module === undefined) throw new Error('the BLAKE3 module does not load on this machine');
@@ -71,7 +76,10 @@ export const createDigest = (name: DigestName): Digest => {
     update: blocks.update,
     finish: () => {
       blocks.flush();
-      return hasher.digest('hex');
+      const digest = hasher.digest('hex');
+      // One for many contents, because each of these native things that is let go costs a full collection its time.
+      hasher.reset();
+      return digest;
     },
   };
 };

@@ -1,14 +1,4 @@
-import {
-  type Observable,
-  concat,
-  defer,
-  finalize,
-  from,
-  ignoreElements,
-  map,
-  mergeMap,
-  of,
-} from 'rxjs';
+import { type Observable, concat, defer, finalize, from, ignoreElements, map, mergeMap, of } from 'rxjs';
 import type { Command, Download, DownloadTree, Reply, Session, Upload, UploadTree } from '../dialects/session.ts';
 import { ConnectionError, FileError, LimitError, UnsupportedError } from '../errors/errors.ts';
 import { type DigestName, availableDigests, createDigest } from '../operators/digest.ts';

@@ -115,6 +115,7 @@ export class LocalPart implements Part {
     if (this.#ended) return;
     const { journal } = this.#hidden;
     try {
+      await journal?.flush();
       if ((await journal?.checkpoint()) === undefined) return await this.#removeHidden();
       await journal?.hand(null);
       // Whoever leaves a part removes those that were left long ago, so that they do not pile up where no server does it.

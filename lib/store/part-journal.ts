@@ -28,11 +28,13 @@ export type JournalHeader = v.InferOutput<typeof HEADER>;
  *
  * It stands behind the content in the same file, so that one rename moves both: the digests, 32 bytes a block from the
  * end of the content on, and at the very end of the file a header of 1 KiB, JSON padded with blanks. A commit cuts it
- * off. Holds no digest in memory.
+ * off. Holds the digests that are not written down yet.
  */
 export class PartJournal {
   readonly #handle: FileHandle;
   #header: JournalHeader;
+  readonly #pending: string[] = [];
+  #pendingFrom = 0;
 
   private constructor(handle: FileHandle, header: JournalHeader) {
     this.#handle = handle;
@@ -77,9 +79,17 @@ export class PartJournal {
     return { size, modified, algorithm, offset: Math.min(digests.length * BLOCK_BYTES, size), digest: last };
   }
 
-  /** Notes that a block is written; they come in order. */
-  async record(index: number, digest: string): Promise<void> {
-    await this.#writeAll(Buffer.from(digest, 'hex'), this.#header.size + index * DIGEST_BYTES);
+  /** Notes that a block is written; they come in order. In memory until `flush`. */
+  record(index: number, digest: string): void {
+    if (this.#pending.length === 0) this.#pendingFrom = index;
+    this.#pending.push(digest);
+  }
+
+  /** Writes down what was noted. */
+  async flush(): Promise<void> {
+    const digests = this.#pending.splice(0);
+    if (digests.length === 0) return;
+    await this.#writeAll(Buffer.from(digests.join(''), 'hex'), this.#header.size + this.#pendingFrom * DIGEST_BYTES);
   }
 
   /** Says who writes from now on, `null` for nobody, and forgets blocks from `offset` on. */
@@ -92,6 +102,7 @@ export class PartJournal {
   /** Takes the journal off, which leaves the content alone in the file. Gives what puts it on again. */
   async remove(): Promise<() => Promise<void>> {
     const { size } = this.#header;
+    await this.flush();
     const digests = await this.#digests();
     await this.#handle.truncate(size);
     return async () => {

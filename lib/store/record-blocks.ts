@@ -1,11 +1,16 @@
-import { type MonoTypeOperatorFunction, Observable, concatMap, dematerialize, materialize } from 'rxjs';
+import { type MonoTypeOperatorFunction, Observable, tap } from 'rxjs';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Progress } from '../streams/flow.ts';
 import type { PartJournal } from './part-journal.ts';
 
+// A write costs ten times what it takes to compare a block where the system's threads have to be woken for it, so they
+// are gathered: what a killed process loses is what the last moment brought.
+const FLUSH_MS = 100;
+
 /**
- * Notes in the journal which blocks are written, as progress from `start` on tells it; passes progress on when that is
- * noted, and an error behind what was written before it. Holds the digests of blocks that are not written yet.
+ * Notes in the journal which blocks are written, as progress from `start` on tells it, and writes the journal down a
+ * moment later. Passes progress on unchanged. What is noted and not written down at the end, or at an error, is for the
+ * part's own end. Holds the digests of blocks that are not written yet.
  */
 export const recordBlocks =
   (journal: PartJournal, digest$: Observable<string>, start: number): MonoTypeOperatorFunction<Progress> =>
@@ -14,28 +19,33 @@ export const recordBlocks =
       const { size } = journal.header;
       const waiting: string[] = [];
       let index = start / BLOCK_BYTES;
-      const record = async (written: number): Promise<void> => {
+      let flushing: NodeJS.Timeout | undefined;
+      const record = (written: number): void => {
         while (index * BLOCK_BYTES < size && Math.min((index + 1) * BLOCK_BYTES, size) <= written) {
           const digest = waiting.shift();
           if (digest === undefined) return;
-          await journal.record(index, digest);
+          journal.record(index, digest);
           index += 1;
         }
       };
+      const flushSoon = (): void => {
+        flushing ??= setTimeout(() => {
+          flushing = undefined;
+          journal.flush().catch((error: unknown) => subscriber.error(error));
+        }, FLUSH_MS);
+      };
+      subscriber.add(() => clearTimeout(flushing));
       subscriber.add(
         digest$.subscribe({
           next: (digest) => waiting.push(digest),
           error: (error: unknown) => subscriber.error(error),
         }),
       );
-      // An error waits its turn too: what was written before it is worth noting.
       const recorded$ = progress$.pipe(
-        materialize(),
-        concatMap(async (event) => {
-          if (event.kind === 'N') await record(event.value.bytes);
-          return event;
+        tap(({ bytes }) => {
+          record(bytes);
+          flushSoon();
         }),
-        dematerialize(),
       );
       subscriber.add(recorded$.subscribe(subscriber));
     });

@@ -2,7 +2,8 @@
 export class PieceLender {
   readonly #pieceBytes: number;
   readonly #free: ArrayBuffer[] = [];
-  readonly #out = new Map<ArrayBufferLike, number>();
+  // Weak, because a taker may keep a piece for good: then it is the collector's, and another one takes its place.
+  readonly #out = new WeakMap<ArrayBufferLike, number>();
 
   constructor(pieceBytes: number) {
     this.#pieceBytes = pieceBytes;

@@ -1,3 +1,4 @@
+import './like-the-command-line.ts';
 import { type Client, connectClient } from '../../../lib/index.ts';
 import { isFileMode } from '../../measure/mode.ts';
 import type { ServerAddress } from '../../measure/peer.ts';

@@ -1,3 +1,4 @@
+import './like-the-command-line.ts';
 import { type ServeOptions, serve } from '../../../lib/index.ts';
 import { type Mode, sendsMemory } from '../../measure/mode.ts';
 import { answerCalls } from '../../workers/answer-calls.ts';

@@ -1,5 +1,5 @@
 import { ProtocolError, type SluiceError, VerificationError } from '../../errors/errors.ts';
-import { type DigestName, createDigest } from '../../operators/digest.ts';
+import { type Digest, type DigestName, createDigest } from '../../operators/digest.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
 import { ContentDigest } from './content-digest.ts';
@@ -37,6 +37,7 @@ export interface VerifiedBlock {
 export class ContentReader {
   readonly #options: ContentReaderOptions;
   readonly #content: ContentDigest;
+  readonly #digest: Digest;
   #block: Buffer = NOTHING;
   #filled = 0;
   #bytes: number;
@@ -45,6 +46,7 @@ export class ContentReader {
   constructor(options: ContentReaderOptions) {
     this.#options = options;
     this.#content = new ContentDigest(options.digestName);
+    this.#digest = createDigest(options.digestName);
     this.#bytes = options.offset;
   }
 
@@ -110,9 +112,8 @@ export class ContentReader {
         'SIZE_MISMATCH',
         `${this.#bytes} bytes arrived where the sender counted ${trailer.bytes}`,
       );
-    const block = createDigest(this.#options.digestName);
-    block.update(bytes);
-    const digest = block.finish();
+    this.#digest.update(bytes);
+    const digest = this.#digest.finish();
     if (trailer.digest !== digest)
       throw new VerificationError(
         'DIGEST_MISMATCH',

@@ -1,5 +1,5 @@
 import type { SluiceError } from '../../errors/errors.ts';
-import { type DigestName, createDigest } from '../../operators/digest.ts';
+import { type Digest, type DigestName, createDigest } from '../../operators/digest.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import { HEADER_BYTES, encodeFrame, encodeHeader } from '../../protocol/frame-header.ts';
 import { ContentDigest } from './content-digest.ts';
@@ -19,7 +19,7 @@ export interface ContentWriterOptions {
 export class ContentWriter {
   readonly #options: ContentWriterOptions;
   readonly #content: ContentDigest;
-  #block: ReturnType<typeof createDigest>;
+  readonly #block: Digest;
   #blockBytes = 0;
   #bytes: number;
   #wireBytes = 0;
@@ -73,7 +73,6 @@ export class ContentWriter {
   #endBlock(): Buffer[] {
     const digest = this.#block.finish();
     this.#content.add(digest);
-    this.#block = createDigest(this.#options.digestName);
     this.#blockBytes = 0;
     const end = encodeBlockEnd({ bytes: this.#bytes, digest, more: true });
     this.#wireBytes += end.length;
