@@ -23,6 +23,7 @@ const STAT_BATCH = 64;
  */
 export class LocalFolderStore implements Store {
   readonly #gate: PathGate;
+  readonly #partsInUse = new Set<string>();
 
   private constructor(gate: PathGate) {
     this.#gate = gate;
@@ -98,7 +99,7 @@ export class LocalFolderStore implements Store {
     for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
       const here = path;
       const found = await this.#gate
-        .inFolder(here, 'cannot read', ({ location }) => removeExpired(location, olderThanMs))
+        .inFolder(here, 'cannot read', ({ location }) => removeExpired(location, olderThanMs, this.#partsInUse))
         .catch(() => []);
       for (const name of found) if (isListed(name) && here.length < MAX_SEGMENTS) folders.push([...here, name]);
     }
@@ -108,7 +109,7 @@ export class LocalFolderStore implements Store {
     if (path.length === 0) throw isAFolder(this.#gate.show(path));
     return namingErrors(this.#gate.show(path), 'cannot write', async () => {
       const place = await this.#gate.openPlace(path);
-      return LocalPart.begin(place, this.#gate.show(path), options);
+      return LocalPart.begin(place, this.#gate.show(path), options, this.#partsInUse);
     });
   }
 

@@ -1,11 +1,11 @@
 import { link, lstat, rename, statfs, unlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { map } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { fileError, ignoreMissing } from '../errors/from-system.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
-import { KEEP_PARTS_MS, removeExpired } from './expire-parts.ts';
 import { type HiddenFile, claimHidden, createHidden, holdsItsName, removeKept } from './hidden-file.ts';
 import type { Place } from './path-gate.ts';
 import { recordBlocks } from './record-blocks.ts';
@@ -21,6 +21,8 @@ export class LocalPart implements Part {
   readonly #hidden: HiddenFile;
   readonly #options: PartOptions;
   readonly #replacedMode: number | undefined;
+  readonly #inUse: Set<string>;
+  #committing: Promise<void> | undefined;
   #ended = false;
 
   private constructor(
@@ -28,18 +30,23 @@ export class LocalPart implements Part {
     shownPath: string,
     hidden: HiddenFile,
     options: PartOptions,
+    inUse: Set<string>,
     replacedMode?: number,
   ) {
     this.#place = place;
     this.#shownPath = shownPath;
     this.#hidden = hidden;
     this.#options = options;
+    this.#inUse = inUse.add(basename(hidden.location));
     this.#replacedMode = replacedMode;
   }
 
-  /** Makes the hidden file, or takes up a kept one. The place is the part's from here on, also when this fails. */
-  static async begin(place: Place, shownPath: string, options: PartOptions): Promise<LocalPart> {
-    const part = await LocalPart.#open(place, shownPath, options);
+  /**
+   * Makes the hidden file, or takes up a kept one. The place is the part's from here on, also when this fails. `inUse`
+   * holds the hidden file's name as long as the part lasts.
+   */
+  static async begin(place: Place, shownPath: string, options: PartOptions, inUse: Set<string>): Promise<LocalPart> {
+    const part = await LocalPart.#open(place, shownPath, options, inUse);
     try {
       // Only now: what was kept of another content has made room.
       await part.#assertRoom();
@@ -50,7 +57,7 @@ export class LocalPart implements Part {
     }
   }
 
-  static async #open(place: Place, shownPath: string, options: PartOptions): Promise<LocalPart> {
+  static async #open(place: Place, shownPath: string, options: PartOptions, inUse: Set<string>): Promise<LocalPart> {
     try {
       const { keep } = options;
       const replacedMode = await modeOfReplaced(place, shownPath);
@@ -58,7 +65,7 @@ export class LocalPart implements Part {
       const hidden = keep?.from
         ? await claimHidden(place, keep.from, replacedMode)
         : await createHidden(place, keep, replacedMode);
-      return new LocalPart(place, shownPath, hidden, options, replacedMode);
+      return new LocalPart(place, shownPath, hidden, options, inUse, replacedMode);
     } catch (error) {
       await place.folder.handle.close();
       throw error;
@@ -78,7 +85,12 @@ export class LocalPart implements Part {
     };
   }
 
-  async commit(): Promise<void> {
+  commit(): Promise<void> {
+    this.#committing = this.#commit();
+    return this.#committing;
+  }
+
+  async #commit(): Promise<void> {
     const { handle, journal } = this.#hidden;
     const { fsync = true } = this.#options;
     try {
@@ -103,6 +115,7 @@ export class LocalPart implements Part {
   }
 
   async discard(): Promise<void> {
+    await this.#settled();
     if (this.#ended) return;
     try {
       await this.#removeHidden();
@@ -112,17 +125,20 @@ export class LocalPart implements Part {
   }
 
   async suspend(): Promise<void> {
+    await this.#settled();
     if (this.#ended) return;
     const { journal } = this.#hidden;
     try {
-      await journal?.flush();
       if ((await journal?.checkpoint()) === undefined) return await this.#removeHidden();
       await journal?.hand(null);
-      // Whoever leaves a part removes those that were left long ago, so that they do not pile up where no server does it.
-      await removeExpired(this.#place.folder.location, KEEP_PARTS_MS);
     } finally {
       await this.#end();
     }
+  }
+
+  /** A commit that has begun cannot be taken back half-way: whoever gives the part up waits to see what it came to. */
+  async #settled(): Promise<void> {
+    await this.#committing?.catch(() => undefined);
   }
 
   /** A name that somebody else's file has by now is not this part's any more. */
@@ -174,6 +190,7 @@ export class LocalPart implements Part {
   async #end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
+    this.#inUse.delete(basename(this.#hidden.location));
     await this.#hidden.handle.close();
     await this.#place.folder.handle.close();
   }

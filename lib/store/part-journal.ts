@@ -70,6 +70,7 @@ export class PartJournal {
   /** How far the content is there and verified; nothing where not even its first block is. */
   async checkpoint(): Promise<Checkpoint | undefined> {
     const { size, modified, algorithm, boot } = this.#header;
+    await this.flush();
     if (!availableDigests().includes(algorithm)) return undefined;
     const recorded = await this.#recorded();
     // Blocks that were written before the machine stopped may never have reached the disk.
@@ -94,6 +95,7 @@ export class PartJournal {
 
   /** Says who writes from now on, `null` for nobody, and forgets blocks from `offset` on. */
   async hand(owner: PartOwner | null, offset?: number): Promise<void> {
+    await this.flush();
     if (offset !== undefined) await this.#forgetFrom(Math.ceil(offset / BLOCK_BYTES));
     this.#header = { ...this.#header, owner, boot: owner?.boot ?? this.#header.boot };
     await this.#writeHeader();

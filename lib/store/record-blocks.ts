@@ -1,4 +1,4 @@
-import { type MonoTypeOperatorFunction, Observable, tap } from 'rxjs';
+import { type MonoTypeOperatorFunction, Observable, concat, defer, ignoreElements, tap } from 'rxjs';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Progress } from '../streams/flow.ts';
 import type { PartJournal } from './part-journal.ts';
@@ -9,8 +9,8 @@ const FLUSH_MS = 100;
 
 /**
  * Notes in the journal which blocks are written, as progress from `start` on tells it, and writes the journal down a
- * moment later. Passes progress on unchanged. What is noted and not written down at the end, or at an error, is for the
- * part's own end. Holds the digests of blocks that are not written yet.
+ * moment later, the last ones before it completes. Passes progress on unchanged. What is noted and not written down at an
+ * error is for the part's own end. Holds the digests of blocks that are not written yet.
  */
 export const recordBlocks =
   (journal: PartJournal, digest$: Observable<string>, start: number): MonoTypeOperatorFunction<Progress> =>
@@ -47,5 +47,6 @@ export const recordBlocks =
           flushSoon();
         }),
       );
-      subscriber.add(recorded$.subscribe(subscriber));
+      const rest$ = defer(() => journal.flush()).pipe(ignoreElements());
+      subscriber.add(concat(recorded$, rest$).subscribe(subscriber));
     });

@@ -14,6 +14,7 @@ import type { FaultSize } from './size.ts';
 const NAMES = ['small', 'large', 'other'] as const;
 const SIZES = { small: 10_000, large: 3_500_000, other: 1_200_000 };
 const AT_ONCE = 4;
+const BLOCK = 1024 * 1024;
 
 const openFiles = (): number => readdirSync('/proc/self/fd').length;
 
@@ -92,7 +93,19 @@ const assertWhole = async (folder: string, contents: ReadonlyMap<string, Buffer>
     const content = await readFile(path);
     assert.ok(
       [...contents.values()].some((whole) => whole.equals(content)),
-      `${path} is none of the contents`,
+      `${path} is none of the contents: ${describeContent(content, contents)}`,
     );
   }
+};
+
+/** What a wrong content is made of, for whoever has to find out how it came about. */
+const describeContent = (content: Buffer, contents: ReadonlyMap<string, Buffer>): string => {
+  const alike = [...contents].map(([name, whole]) => {
+    const same = Array.from({ length: Math.ceil(content.length / BLOCK) }, (_, index) => {
+      const at = index * BLOCK;
+      return whole.subarray(at, at + BLOCK).equals(content.subarray(at, at + BLOCK)) ? 'x' : '-';
+    });
+    return `${name} ${same.join('')}`;
+  });
+  return `${content.length} bytes, blocks as in ${alike.join(', ')}`;
 };

@@ -35,7 +35,7 @@ const leaveSparsePart = async (root: string): Promise<void> => {
   const place = await (await PathGate.for(root, formatPath)).openPlace(['copy']);
   const content = { size: SIZE, modified: MODIFIED, algorithm, digest$: NEVER };
   const { handle, journal } = await createHidden(place, content);
-  for (let index = 0; index < BLOCKS_THERE; index += 1) await journal?.record(index, digest);
+  for (let index = 0; index < BLOCKS_THERE; index += 1) journal?.record(index, digest);
   await journal?.hand(null);
   await handle.close();
   await place.folder.handle.close();

@@ -312,6 +312,17 @@ describe('LocalPart', () => {
       assert.ok(CONTENT.equals(await readFile(join(root, 'file'))));
     });
 
+    it('is whole, with nothing behind it, when it is given up while it becomes the file', async (test) => {
+      for (const end of ['suspend', 'discard'] as const) {
+        const { part, parts, root } = await beginKept(test, CONTENT.length);
+        const committing = part.commit();
+        await part[end]();
+        await committing;
+        assert.ok(CONTENT.equals(await readFile(join(root, 'file'))), end);
+        assert.deepEqual(await parts(), []);
+      }
+    });
+
     it('leaves nothing when it is suspended before its first block is whole', async (test) => {
       const { part, parts } = await beginKept(test, BLOCK_BYTES - 1);
       await part.suspend();

@@ -11,6 +11,7 @@ export class RunningRequest {
   readonly #failure$ = new ReplaySubject<SluiceError>(1);
   readonly #contentFailure$ = new Subject<SluiceError>();
   readonly #receipt$ = new ReplaySubject<ContentProof>(1);
+  #isFailing = false;
   /** What the content of the transfer was, once all of it has passed. */
   proof: ContentProof | undefined;
 
@@ -30,9 +31,13 @@ export class RunningRequest {
 
   /** Ends the request with an error from outside: the peer's abort, or the loss of the connection. */
   fail(error: SluiceError): void {
+    if (this.#isFailing) return;
     // Where content runs, the reason goes through the whole transfer; ended from outside, it would look cancelled.
-    if (this.#contentFailure$.observed) this.#contentFailure$.next(error);
-    else this.#failure$.next(error);
+    if (this.#contentFailure$.observed) {
+      // What comes after the first reason must not cut short what that one has to close.
+      this.#isFailing = true;
+      this.#contentFailure$.next(error);
+    } else this.#failure$.next(error);
   }
 
   /** Errors with what `fail` is given, before or after the subscription, unless the content does. */
