@@ -174,9 +174,15 @@ export class ClientTransfer {
       }
       if (reply.type === 'completed') {
         const { bytes, files = 0 } = assertSame(reply, sent);
-        const { skipped = 0 } = reply;
+        const { skipped = 0, failed: notKept = 0 } = reply;
         const failed = count.failed + refused;
-        return of<Reply>({ type: 'tree-completed', bytes, files: files - refused - skipped, skipped, failed });
+        return of<Reply>({
+          type: 'tree-completed',
+          bytes,
+          files: Math.max(0, files - notKept - skipped),
+          skipped,
+          failed,
+        });
       }
       const content = this.#content(pulse, 0, (proof) => (sent = proof));
       return socket$.pipe(

@@ -29,7 +29,7 @@ import {
   throwError,
   timer,
 } from 'rxjs';
-import { InternalError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
+import { InternalError, ProtocolError, RemoteError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { checkPath } from '../../protocol/path.ts';
 import type { Command, Reply, Session } from '../session.ts';
@@ -255,13 +255,17 @@ export class ServerConversation {
         return control.send({ type: 'completed', id, ...proof });
       case 'tree-completed': {
         if (proof === undefined) throw new InternalError('a tree completed without its proof');
-        const { skipped } = reply;
-        return control.send({ type: 'completed', id, ...proof, ...(skipped > 0 && { skipped }) });
+        const { files, skipped } = reply;
+        const failed = (proof.files ?? 0) - files - skipped;
+        const counts = type === 'put-tree' ? { ...(skipped > 0 && { skipped }), ...(failed > 0 && { failed }) } : {};
+        return control.send({ type: 'completed', id, ...proof, ...counts });
       }
       case 'tree-progress': {
         // What could not be read has been said where the content goes.
         if (reply.problem === undefined || type === 'get-tree') return EMPTY;
         const { path, error } = reply.problem;
+        // The client knows what it could not read itself.
+        if (error instanceof RemoteError) return EMPTY;
         return control.send({ type: 'problem', id, path: [...path], ...failureOf(error) });
       }
       case 'space':

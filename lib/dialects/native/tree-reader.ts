@@ -25,11 +25,12 @@ export type TreePart =
 /**
  * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. Refuses
  * paths that are not valid, that come twice, or that differ only by case: on some systems they are one file. Pure; holds
- * one block, one header, and a number for each path.
+ * one block, one header, and each path.
  */
 export class TreeReader {
   readonly #options: TreeReaderOptions;
   readonly #seen = new Set<string>();
+  #items = 0;
   readonly #tree: ContentDigest;
   #file: ContentReader | undefined;
   #headerPieces: Buffer[] = [];
@@ -57,7 +58,7 @@ export class TreeReader {
     const header = decodeTreeHeader(Buffer.concat(this.#headerPieces));
     this.#headerPieces = [];
     if (header.type === 'end') return this.#end(header);
-    this.#assertNew(checkPath(header.path));
+    this.#assertNew(header.type, checkPath(header.path));
     if (header.type === 'file') {
       const { digestName, maxFrame } = this.#options;
       const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
@@ -87,9 +88,12 @@ export class TreeReader {
     return { type: 'end', proof: { bytes, files, digest: this.#tree.finish() } };
   }
 
-  #assertNew(path: RemotePath): void {
-    if (this.#seen.size >= MAX_ITEMS)
+  #assertNew(type: Exclude<TreeHeader, { type: 'end' }>['type'], path: RemotePath): void {
+    this.#items += 1;
+    if (this.#items > MAX_ITEMS)
       throw new LimitError('UNSUPPORTED', `a tree of more than ${MAX_ITEMS} files and folders is not taken`);
+    // Makes nothing, and comes behind its folder where that could not be listed.
+    if (type === 'failed') return;
     const key = formatPath(path).normalize('NFC').toLowerCase();
     if (this.#seen.has(key))
       throw new ProtocolError('PATH_INVALID', `${formatPath(path)}: came twice, or differs from another only by case`);
