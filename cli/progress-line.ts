@@ -1,7 +1,7 @@
 import { type MonoTypeOperatorFunction, defer, finalize, tap } from 'rxjs';
-import type { TransferProgress } from '../lib/index.ts';
+import type { TransferProgress, TreeProgress } from '../lib/index.ts';
 import { display } from './display.ts';
-import { formatBytes, formatDuration, formatRate } from './units.ts';
+import { formatBytes, formatCount, formatDuration, formatRate } from './units.ts';
 
 const REDRAW_MS = 100;
 /** Wipes the line that a terminal's cursor is in. */
@@ -14,7 +14,7 @@ const MIN_NAME = 8;
  * nothing where the stream is no terminal.
  */
 export const drawProgress =
-  (name: string, terminal: NodeJS.WriteStream): MonoTypeOperatorFunction<TransferProgress> =>
+  <T extends TransferProgress>(name: string, terminal: NodeJS.WriteStream): MonoTypeOperatorFunction<T> =>
   (progress$) =>
     defer(() => {
       if (!terminal.isTTY) return progress$;
@@ -30,12 +30,17 @@ export const drawProgress =
       );
     });
 
-/** `big.iso   45%  450 MB of 1 GB  120 MB/s  0:05 left`, cut to the terminal's width. */
-export const progressLine = (name: string, { bytes, total, rate, eta }: TransferProgress, columns: number): string => {
+/**
+ * `big.iso   45%  450 MB of 1 GB  120 MB/s  0:05 left`, or of a folder `photos  120 files  450 MB  120 MB/s`, cut to the
+ * terminal's width.
+ */
+export const progressLine = (name: string, progress: TransferProgress | TreeProgress, columns: number): string => {
+  const { bytes, total, rate, eta } = progress;
+  const files = 'files' in progress ? formatCount(progress.files, 'file') : '';
   const percent = total === undefined || total === 0 ? '' : `${Math.floor((bytes / total) * 100)}%`.padStart(4);
   const amount = total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(total)}`;
   const left = eta === undefined ? '' : `${formatDuration(eta)} left`;
-  const facts = [percent, amount, formatRate(rate), left].filter((part) => part !== '').join('  ');
+  const facts = [percent, files, amount, formatRate(rate), left].filter((part) => part !== '').join('  ');
   const room = Math.max(MIN_NAME, columns - facts.length - 3);
   return `${shorten(display(name), room)}  ${facts}`;
 };

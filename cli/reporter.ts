@@ -1,5 +1,6 @@
-import { SluiceError, sluiceError } from '../lib/index.ts';
+import { type RemotePath, SluiceError, formatPath, sluiceError } from '../lib/index.ts';
 import { display } from './display.ts';
+import { exitCodeOf } from './exit-codes.ts';
 import { CLEAR_LINE } from './progress-line.ts';
 
 export interface ReporterOptions {
@@ -14,12 +15,18 @@ export class Reporter {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly #out: NodeJS.WritableStream;
+  #exitCode: number | undefined;
 
   /** `out` is standard output unless that carries a file's content. */
   constructor({ json = false, quiet = false }: ReporterOptions, out: NodeJS.WritableStream = process.stdout) {
     this.json = json;
     this.quiet = quiet;
     this.#out = out;
+  }
+
+  /** The exit code for the first failure that was shown here, if there was one. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
   }
 
   /** Shows a result: the lines to people, the object to programs. */
@@ -30,16 +37,32 @@ export class Reporter {
 
   /** Tells people something beside the result. */
   note(text: string): void {
-    if (this.json || this.quiet) return;
-    // On a terminal a progress line may stand where this goes.
-    process.stderr.write(`${process.stderr.isTTY ? CLEAR_LINE : ''}${text}\n`);
+    if (!this.json && !this.quiet) this.#tell(text);
   }
 
   /** Shows a failure in one line. */
   error(error: unknown): void {
+    this.#exitCode ??= exitCodeOf(error);
     const { code, message } = sluiceError(error);
     if (this.json) this.#out.write(`${JSON.stringify({ type: 'error', code, message })}\n`);
-    else process.stderr.write(`sluice: ${errorLine(error)}\n`);
+    else this.#tell(`sluice: ${errorLine(error)}`);
+  }
+
+  /** Shows in one line what failed of a tree, whose other files are none the worse for it. */
+  problem(path: RemotePath, error: SluiceError): void {
+    this.#exitCode ??= exitCodeOf(error);
+    const { code, message } = error;
+    if (this.json) this.#out.write(`${JSON.stringify({ type: 'problem', path, code, message })}\n`);
+    else {
+      const place = formatPath(path);
+      // Most messages begin with the path, as it is seen from another folder.
+      this.#tell(`sluice: ${message.includes(place) ? '' : `${display(place)}: `}${errorLine(error)}`);
+    }
+  }
+
+  /** On a terminal a progress line may stand where this goes. */
+  #tell(line: string): void {
+    process.stderr.write(`${process.stderr.isTTY ? CLEAR_LINE : ''}${line}\n`);
   }
 }
 

@@ -1,9 +1,17 @@
-import { type Observable, lastValueFrom, tap } from 'rxjs';
-import { OptionError, type TransferOptions, type TransferProgress } from '../lib/index.ts';
+import { type MonoTypeOperatorFunction, type Observable, lastValueFrom, tap } from 'rxjs';
+import {
+  OptionError,
+  type OverwritePolicy,
+  type TransferOptions,
+  type TransferProgress,
+  type TreeOptions,
+  type TreeProgress,
+  formatPath,
+} from '../lib/index.ts';
 import { display } from './display.ts';
 import { drawProgress } from './progress-line.ts';
 import type { Reporter } from './reporter.ts';
-import { formatBytes, formatRate, formatSeconds } from './units.ts';
+import { formatBytes, formatCount, formatRate, formatSeconds } from './units.ts';
 
 /** What a transfer moves, for the person who waits for it. */
 export interface TransferLabel {
@@ -19,16 +27,61 @@ export const runTransfer = async (
   reporter: Reporter,
 ): Promise<void> => {
   const start = performance.now();
-  const told$ = progress$.pipe(
-    tap((progress) => {
-      if (progress.state === 'waiting') reporter.note(waitingLine(label, progress));
-    }),
-  );
-  const watched$ = reporter.json || reporter.quiet ? told$ : told$.pipe(drawProgress(label.from, process.stderr));
-  const { state, bytes, resumed = 0 } = await lastValueFrom(watched$);
+  const { state, bytes, resumed = 0 } = await lastValueFrom(progress$.pipe(telling(label, reporter)));
   const seconds = (performance.now() - start) / 1000;
   const facts = { bytes, ...(resumed > 0 && { resumed }), seconds };
   reporter.result({ type: state, ...label, ...facts }, [outcomeLine(label, state, facts)]);
+};
+
+/**
+ * The same for a folder and all that is in it: each thing that could not be read or kept is told as it happens, and what
+ * is there counts as done.
+ */
+export const runTree = async (
+  progress$: Observable<TreeProgress>,
+  label: TransferLabel,
+  reporter: Reporter,
+): Promise<void> => {
+  const start = performance.now();
+  // A tree that begins again comes by the same things.
+  const told = new Set<string>();
+  const tellProblem = ({ problem }: TreeProgress) => {
+    if (problem === undefined || told.has(formatPath(problem.path))) return;
+    told.add(formatPath(problem.path));
+    reporter.problem(problem.path, problem.error);
+  };
+  const { files, bytes, skipped, failed } = await lastValueFrom(
+    progress$.pipe(tap(tellProblem), telling(label, reporter)),
+  );
+  const facts = { files, bytes, skipped, failed, seconds: (performance.now() - start) / 1000 };
+  reporter.result({ type: 'completed', ...label, ...facts }, [treeLine(label, facts)]);
+};
+
+/** Tells a person how a transfer is doing. */
+const telling =
+  <T extends TransferProgress>(label: TransferLabel, reporter: Reporter): MonoTypeOperatorFunction<T> =>
+  (progress$) => {
+    const told$ = progress$.pipe(
+      tap((progress) => {
+        if (progress.state === 'waiting') reporter.note(waitingLine(label, progress));
+      }),
+    );
+    return reporter.json || reporter.quiet ? told$ : told$.pipe(drawProgress(label.from, process.stderr));
+  };
+
+interface TreeFacts {
+  readonly files: number;
+  readonly bytes: number;
+  readonly skipped: number;
+  readonly failed: number;
+  readonly seconds: number;
+}
+
+const treeLine = ({ from, to }: TransferLabel, { files, bytes, skipped, failed, seconds }: TreeFacts): string => {
+  const amount = `${formatCount(files, 'file')}, ${formatBytes(bytes)}`;
+  const rate = formatRate(bytes / seconds);
+  const left = `${skipped > 0 ? `, ${skipped} skipped` : ''}${failed > 0 ? `, ${failed} failed` : ''}`;
+  return `${display(from)} -> ${display(to)}: ${amount} in ${formatSeconds(seconds)} (${rate}), verified${left}`;
 };
 
 interface TransferFacts {
@@ -63,7 +116,8 @@ export const TRANSFER_FLAGS = {
   'if-newer': { type: 'boolean', describe: 'replace the target only by a source modified later' },
   preserve: { alias: 'p', type: 'boolean', describe: 'keep modified time and permissions' },
   resume: { type: 'boolean', default: true, describe: 'with --no-resume: begin anew, and keep nothing of a failure' },
-  fsync: { type: 'boolean', default: true, describe: 'with --no-fsync: do not wait for the disk' },
+  fsync: { type: 'boolean', describe: 'wait for the disk: the default for files, and not for folders' },
+  recursive: { alias: 'r', type: 'boolean', default: false, describe: 'folders too, with all that is in them' },
 } as const;
 
 export interface TransferFlags {
@@ -73,13 +127,23 @@ export interface TransferFlags {
   readonly ifNewer?: boolean | undefined;
   readonly preserve?: boolean | undefined;
   readonly resume: boolean;
-  readonly fsync: boolean;
+  readonly fsync?: boolean | undefined;
+  readonly recursive: boolean;
 }
 
 /** The options that a command's flags ask for. */
-export const transferOptions = ({ clobber, skipExisting, ifNewer, preserve = false, resume, fsync }: TransferFlags) => {
+export const transferOptions = (flags: TransferFlags) => {
+  const { preserve = false, resume, fsync = true } = flags;
+  const overwrite = overwritePolicy(flags);
+  return { overwrite, keepTime: preserve, keepMode: preserve, resume, fsync } satisfies TransferOptions;
+};
+
+/** The same for a folder, whose files always keep time and permissions. */
+export const treeOptions = (flags: TransferFlags) =>
+  ({ overwrite: overwritePolicy(flags), fsync: flags.fsync ?? false }) satisfies TreeOptions;
+
+const overwritePolicy = ({ clobber, skipExisting, ifNewer }: TransferFlags): OverwritePolicy => {
   const wishes = [!clobber, skipExisting, ifNewer].filter((wish) => wish === true).length;
   if (wishes > 1) throw new OptionError('--no-clobber, --skip-existing and --if-newer exclude each other');
-  const overwrite = !clobber ? 'refuse' : skipExisting ? 'skip' : ifNewer ? 'if-newer' : 'overwrite';
-  return { overwrite, keepTime: preserve, keepMode: preserve, resume, fsync } satisfies TransferOptions;
+  return !clobber ? 'refuse' : skipExisting ? 'skip' : ifNewer ? 'if-newer' : 'overwrite';
 };

@@ -17,3 +17,6 @@ export const formatDuration = (seconds: number): string => {
 /** `16 ms`, `1.2 s`, `45 s` */
 export const formatSeconds = (seconds: number): string =>
   seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+
+/** `1 file`, `12 files` */
+export const formatCount = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -1,13 +1,13 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
 import { OptionError, pump, toWritable } from '../../lib/index.ts';
 import { type RemoteUrl, parseUrl } from '../address.ts';
 import { CONNECTION_FLAGS, type ConnectionFlags, withSession } from '../connection.ts';
+import { downloadTo, isLocalFolder } from '../copy.ts';
 import { defineCommand } from '../define-command.ts';
 import { Reporter } from '../reporter.ts';
 import { STANDARD_STREAM } from '../standard-stream.ts';
-import { TRANSFER_FLAGS, type TransferFlags, runTransfer, transferOptions } from '../transfer.ts';
+import { TRANSFER_FLAGS, type TransferFlags, transferOptions, treeOptions } from '../transfer.ts';
 
 interface GetArguments extends ConnectionFlags, TransferFlags {
   readonly url: string;
@@ -17,7 +17,7 @@ interface GetArguments extends ConnectionFlags, TransferFlags {
 export const getCommand = defineCommand<GetArguments>({
   command: 'get <url> [local]',
   aliases: ['download'],
-  describe: 'download a file',
+  describe: 'download a file, or with -r a folder',
   builder: (yargs) =>
     yargs
       .positional('url', { type: 'string', demandOption: true, describe: 'sluice://host:port/file' })
@@ -25,28 +25,41 @@ export const getCommand = defineCommand<GetArguments>({
       .options({ ...TRANSFER_FLAGS, ...CONNECTION_FLAGS }),
   handler: async (flags) => {
     const url = parseUrl(flags.url);
-    const name = url.path.at(-1);
-    if (name === undefined || url.isFolder) throw new OptionError(`${flags.url} names a folder: get takes one file`);
+    if (url.isFolder && !flags.recursive)
+      throw new OptionError(`${flags.url} names a folder: get takes one file, and get -r a folder`);
     if (flags.local === STANDARD_STREAM) return toStandardOutput(url, flags);
-    const local = await localTarget(flags.local, name);
+    const local = await localTarget(flags.local, url);
+    const reporter = new Reporter(flags);
     await withSession(url, flags, async (client, signal) => {
-      const progress$ = client.download(url.path, local, { ...transferOptions(flags), signal });
+      const { recursive } = flags;
+      const options = {
+        recursive,
+        file: { ...transferOptions(flags), signal },
+        tree: { ...treeOptions(flags), signal },
+      };
       const label = { direction: 'download', from: flags.url, to: local } as const;
-      await runTransfer(progress$, label, new Reporter(flags));
+      await downloadTo(client, { remote: url.path, local, label }, options, reporter);
     });
+    process.exitCode ??= reporter.exitCode;
   },
 });
 
-const toStandardOutput = (url: RemoteUrl, flags: GetArguments): Promise<void> =>
-  withSession(url, flags, async (client) => {
+const toStandardOutput = (url: RemoteUrl, flags: GetArguments): Promise<void> => {
+  if (flags.recursive) throw new OptionError('a folder cannot go to standard output: leave out -r');
+  return withSession(url, flags, async (client) => {
     const copy$ = pump(client.source(url.path), toWritable(process.stdout, { end: false }));
     await lastValueFrom(copy$, { defaultValue: undefined });
   });
+};
 
-/** A folder, or a name that ends in a slash, takes the file under its own name. */
-const localTarget = async (local: string | undefined, name: string): Promise<string> => {
+/** A folder, or a name that ends in a slash, takes what comes under its own name. */
+const localTarget = async (local: string | undefined, { path }: RemoteUrl): Promise<string> => {
+  const name = path.at(-1);
+  // The root has no name of its own.
+  if (name === undefined) {
+    if (local === undefined) throw new OptionError('say which folder here the server’s root shall go to');
+    return local;
+  }
   if (local === undefined) return name;
-  if (local.endsWith('/')) return join(local, name);
-  const stats = await stat(local).catch(() => undefined);
-  return stats?.isDirectory() ? join(local, name) : local;
+  return local.endsWith('/') || (await isLocalFolder(local)) ? join(local, name) : local;
 };

@@ -1,22 +1,15 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { lastValueFrom } from 'rxjs';
-import {
-  FileError,
-  OptionError,
-  RemoteError,
-  type RemotePath,
-  formatPath,
-  fromReadable,
-  pump,
-} from '../../lib/index.ts';
+import { OptionError, type RemotePath, formatPath, fromReadable, pump } from '../../lib/index.ts';
 import { type RemoteUrl, parseUrl } from '../address.ts';
 import { CONNECTION_FLAGS, type ConnectionFlags, withSession } from '../connection.ts';
+import { uploadFrom } from '../copy.ts';
 import { defineCommand } from '../define-command.ts';
 import { display } from '../display.ts';
-import { exitCodeOf } from '../exit-codes.ts';
+import { forEachFile } from '../for-each-file.ts';
 import { Reporter } from '../reporter.ts';
 import { STANDARD_STREAM } from '../standard-stream.ts';
-import { TRANSFER_FLAGS, type TransferFlags, runTransfer, transferOptions } from '../transfer.ts';
+import { TRANSFER_FLAGS, type TransferFlags, transferOptions, treeOptions } from '../transfer.ts';
 import { formatBytes } from '../units.ts';
 
 interface PutArguments extends ConnectionFlags, TransferFlags {
@@ -26,7 +19,7 @@ interface PutArguments extends ConnectionFlags, TransferFlags {
 export const putCommand = defineCommand<PutArguments>({
   command: 'put <names..>',
   aliases: ['upload'],
-  describe: 'upload files: put LOCAL... URL',
+  describe: 'upload files, and with -r folders: put LOCAL... URL',
   builder: (yargs) =>
     yargs
       .positional('names', {
@@ -44,52 +37,45 @@ export const putCommand = defineCommand<PutArguments>({
     assertDifferentNames(locals, url);
     const reporter = new Reporter(flags);
     await withSession(url, flags, async (client, signal) => {
-      const options = { ...transferOptions(flags), signal };
+      const { recursive } = flags;
+      const options = {
+        recursive,
+        file: { ...transferOptions(flags), signal },
+        tree: { ...treeOptions(flags), signal },
+      };
       const put = async (local: string): Promise<void> => {
-        const target = targetFor(local, url);
+        const remote = targetFor(local, url);
+        const to = formatPath(remote);
         if (local === STANDARD_STREAM) {
-          const progress$ = pump(fromReadable(process.stdin), client.sink(target, options));
+          const progress$ = pump(fromReadable(process.stdin), client.sink(remote, options.file));
           const { bytes } = await lastValueFrom(progress$, { defaultValue: { bytes: 0 } });
-          const to = formatPath(target);
           const result = { type: 'completed', direction: 'upload', from: '-', to, bytes };
           reporter.result(result, [`- -> ${display(to)}: ${formatBytes(bytes)}, verified`]);
           return;
         }
-        const label = { direction: 'upload', from: local, to: formatPath(target) } as const;
-        await runTransfer(client.upload(local, target, options), label, reporter);
+        const label = { direction: 'upload', from: local, to } as const;
+        await uploadFrom(client, { remote, local, label }, options, reporter);
       };
       await forEachFile(locals, put, reporter);
     });
+    process.exitCode ??= reporter.exitCode;
   },
 });
 
 /** Two files of one name would become one, and nobody would be told. */
 const assertDifferentNames = (locals: readonly string[], { isFolder }: RemoteUrl): void => {
-  const names = locals.map((local) => basename(local));
+  const names = locals.map(nameOf);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (isFolder && twice !== undefined) throw new OptionError(`two of the files are called "${twice}"`);
-};
-
-/** Does the same for each file; one that fails is reported and does not keep the others from their turn. */
-const forEachFile = async (
-  files: readonly string[],
-  act: (file: string) => Promise<void>,
-  reporter: Reporter,
-): Promise<void> => {
-  for (const [index, file] of files.entries()) {
-    try {
-      await act(file);
-    } catch (error) {
-      const isLast = index === files.length - 1;
-      if (isLast || !(error instanceof FileError || error instanceof RemoteError)) throw error;
-      reporter.error(error);
-      process.exitCode ??= exitCodeOf(error);
-    }
-  }
 };
 
 const targetFor = (local: string, { path, isFolder }: RemoteUrl): RemotePath => {
   if (!isFolder) return path;
   if (local === STANDARD_STREAM) throw new OptionError('standard input needs a URL that names a file');
-  return [...path, basename(local)];
+  const name = nameOf(local);
+  if (name === '') throw new OptionError(`${local} has no name: use a URL that does not end in /`);
+  return [...path, name];
 };
+
+/** The name of a file or folder, also of `.`, `..` and what a link in the shell's path leads to. */
+const nameOf = (local: string): string => (local === STANDARD_STREAM ? local : basename(resolve(local)));

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { lastValueFrom, map, take, toArray } from 'rxjs';
 import { display } from '../display.ts';
+import { partFlags } from './prompt-command.ts';
 import { PROMPT_COMMANDS, findCommand } from './prompt-commands.ts';
 import type { PromptSession } from './prompt-session.ts';
 import { quoteWord, splitWords } from './words.ts';
@@ -21,8 +22,9 @@ export const completeLine = async (line: string, session: PromptSession): Promis
   }
   try {
     const [word = '', ...words] = splitWords(before);
-    const { completes = [] } = findCommand(word);
-    const side = completes[words.length] ?? completes.at(-1);
+    const command = findCommand(word);
+    const { completes = [] } = command;
+    const side = completes[partFlags(words, command).names.length] ?? completes.at(-1);
     if (side === undefined) return [[], typed];
     const [start = ''] = splitWords(typed);
     const folder = start.slice(0, start.lastIndexOf('/') + 1);

@@ -1,16 +1,15 @@
 import { from, lastValueFrom } from 'rxjs';
 import { untilAborted } from '../../lib/index.ts';
-import { EXIT, exitCodeOf } from '../exit-codes.ts';
+import { EXIT } from '../exit-codes.ts';
 import type { Reporter } from '../reporter.ts';
 import type { PromptSession } from './prompt-session.ts';
 import { runLine } from './run-line.ts';
 
-/** Runs the lines of a prompt, and remembers how the first failure ended. */
+/** Runs the lines of a prompt. */
 export class LineRunner {
   readonly #session: PromptSession;
   readonly #reporter: Reporter;
   #running: AbortController | undefined;
-  #exitCode: number = EXIT.done;
   #isLeaving = false;
 
   constructor(session: PromptSession, reporter: Reporter) {
@@ -18,9 +17,9 @@ export class LineRunner {
     this.#reporter = reporter;
   }
 
-  /** Exit code of the first line that failed; 0 if none did. */
+  /** Exit code of the first failure; 0 if there was none. */
   get exitCode(): number {
-    return this.#exitCode;
+    return this.#reporter.exitCode ?? EXIT.done;
   }
 
   /** Whether a line asked to leave; later ones do nothing. */
@@ -43,7 +42,6 @@ export class LineRunner {
       await lastValueFrom(from(runLine(line, context)).pipe(untilAborted(running.signal)), { defaultValue: undefined });
     } catch (error) {
       this.#reporter.error(error);
-      this.#exitCode ||= exitCodeOf(error);
     } finally {
       this.#running = undefined;
     }

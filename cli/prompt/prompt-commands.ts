@@ -1,46 +1,13 @@
-import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import {
-  type Client,
-  DIGEST_NAMES,
-  FileError,
-  OptionError,
-  RemoteError,
-  type RemotePath,
-  SluiceError,
-  formatPath,
-} from '../../lib/index.ts';
+import { readdir } from 'node:fs/promises';
+import { DIGEST_NAMES, FileError, OptionError, RemoteError, formatPath } from '../../lib/index.ts';
 import { DEFAULT_PORT, parsePort } from '../address.ts';
+import { isLocalFolder } from '../copy.ts';
 import { display } from '../display.ts';
 import { formatEntry, readListing, reportListing } from '../listing.ts';
-import type { Reporter } from '../reporter.ts';
-import { runTransfer } from '../transfer.ts';
 import { formatBytes } from '../units.ts';
 import { isNearName } from './near-name.ts';
-import type { PromptSession } from './prompt-session.ts';
-
-/** What a command at the prompt has to work with. */
-export interface PromptContext {
-  readonly session: PromptSession;
-  readonly reporter: Reporter;
-  /** Aborted by Ctrl-C, or by the word `abort`, while the command runs. */
-  readonly signal: AbortSignal;
-  /** Ends the prompt after this command. */
-  readonly leave: () => void;
-}
-
-export interface PromptCommand {
-  /** The name that help shows, and its other ones. */
-  readonly names: readonly [string, ...string[]];
-  /** Arguments as help shows them. */
-  readonly usage: string;
-  readonly describe: string;
-  /** Least and most number of arguments. */
-  readonly arity: readonly [number, number];
-  /** What Tab offers for each argument; the last one stands for those behind it too. */
-  readonly completes?: readonly ('remote' | 'local')[];
-  run(words: readonly string[], context: PromptContext): Promise<void> | void;
-}
+import type { PromptCommand } from './prompt-command.ts';
+import { TRANSFER_COMMANDS } from './transfer-commands.ts';
 
 /** Every command of the prompt, in the order of the help. */
 export const PROMPT_COMMANDS: readonly PromptCommand[] = [
@@ -55,38 +22,7 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
       reportListing(entries, reporter);
     },
   },
-  {
-    names: ['get', 'download'],
-    usage: 'FILE [LOCAL]',
-    describe: 'download a file',
-    arity: [1, 2],
-    completes: ['remote', 'local'],
-    run: async ([from = '', to], { session, reporter, signal }) => {
-      const remote = session.remotePath(from);
-      const name = remote.at(-1);
-      if (name === undefined) throw new OptionError('get takes a file, not the root folder');
-      const wanted = session.localPath(to ?? name);
-      const local = (await isLocalFolder(wanted)) ? join(wanted, name) : wanted;
-      const client = await session.client(signal);
-      const label = { direction: 'download', from: formatPath(remote), to: local } as const;
-      await runTransfer(client.download(remote, local, { signal }), label, reporter);
-    },
-  },
-  {
-    names: ['put', 'upload'],
-    usage: 'FILE [REMOTE]',
-    describe: 'upload a file',
-    arity: [1, 2],
-    completes: ['local', 'remote'],
-    run: async ([from = '', to], { session, reporter, signal }) => {
-      const local = session.localPath(from);
-      const client = await session.client(signal);
-      const wanted = session.remotePath(to ?? '.');
-      const remote = (await isRemoteFolder(client, wanted)) ? [...wanted, basename(local)] : wanted;
-      const label = { direction: 'upload', from: local, to: formatPath(remote) } as const;
-      await runTransfer(client.upload(local, remote, { signal }), label, reporter);
-    },
-  },
+  ...TRANSFER_COMMANDS,
   {
     names: ['delete', 'rm'],
     usage: 'FILE',
@@ -115,13 +51,12 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     names: ['rmdir'],
     usage: '[-r] FOLDER',
     describe: 'remove an empty folder on the server; with -r all that is in it too',
-    arity: [1, 2],
+    flags: ['-r'],
+    arity: [1, 1],
     completes: ['remote'],
-    run: async (words, { session, reporter, signal }) => {
-      const recursive = words[0] === '-r' && words.length === 2;
-      if (words.length === 2 && !recursive) throw new OptionError(`usage: rmdir [-r] FOLDER`);
-      const path = session.remotePath(words.at(-1) ?? '');
-      await (await session.client(signal)).removeFolder(path, { recursive });
+    run: async ([word = ''], { session, reporter, signal }, flags) => {
+      const path = session.remotePath(word);
+      await (await session.client(signal)).removeFolder(path, { recursive: flags.has('-r') });
       reporter.result({ type: 'removed', path }, [`${display(formatPath(path))}: removed`]);
     },
   },
@@ -305,19 +240,6 @@ const helpLines = (commands: readonly PromptCommand[]): string[] => {
   const rows = commands.map(({ names, usage, describe }) => [`${names.join(', ')} ${usage}`.trim(), describe] as const);
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.map(([left, describe]) => `${left.padEnd(width)}  ${describe}`);
-};
-
-const isLocalFolder = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-
-const isRemoteFolder = async (client: Client, path: RemotePath): Promise<boolean> => {
-  if (path.length === 0) return true;
-  try {
-    return (await client.stat(path)).kind === 'folder';
-  } catch (error) {
-    if (error instanceof SluiceError && error.code === 'NOT_FOUND') return false;
-    throw error;
-  }
 };
 
 const readLocalFolder = async (folder: string): Promise<string[]> => {

@@ -3,6 +3,8 @@ import { type Client, ConnectionError, type RemotePath, SluiceError, resolvePath
 import type { ServerAddress } from '../address.ts';
 import { type SessionFlags, openSession } from '../connection.ts';
 import { errorLine } from '../reporter.ts';
+import { Jobs } from './jobs.ts';
+import type { TransferWork } from './transfer-commands.ts';
 
 /**
  * Where a prompt stands: which server it talks to, and the working folders there and here. Both belong to the prompt:
@@ -11,6 +13,7 @@ import { errorLine } from '../reporter.ts';
 export class PromptSession {
   remoteFolder: RemotePath = [];
   localFolder = process.cwd();
+  readonly jobs = new Jobs<TransferWork>();
   /** Told what happens beside the commands: that the connection was lost, or is there again. */
   onNotice: (text: string) => void = (text) => process.stderr.write(`${text}\n`);
   readonly #flags: SessionFlags;

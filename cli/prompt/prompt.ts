@@ -5,6 +5,7 @@ import { EXIT } from '../exit-codes.ts';
 import type { Reporter } from '../reporter.ts';
 import { completeLine } from './completer.ts';
 import { readHistory, writeHistory } from './history.ts';
+import { jobLine } from './jobs.ts';
 import { LineRunner } from './line-runner.ts';
 import type { PromptSession } from './prompt-session.ts';
 import { splitCommands } from './words.ts';
@@ -87,8 +88,12 @@ export const runTerminal = async (session: PromptSession, reporter: Reporter): P
   );
   const lines$ = fromEvent(terminal, 'line').pipe(
     map(String),
-    // Typed while a transfer runs, this one word is not a line for later.
-    filter((line) => line.trim().toLowerCase() !== 'abort' || !runner.cancel()),
+    // Typed while a transfer runs, these words are not lines for later.
+    filter((line) => {
+      const word = line.trim().toLowerCase();
+      if (word === 'abort') return !runner.cancel();
+      return word !== 'jobs' || !runner.isRunning || !tellJobs(session);
+    }),
     concatMap(async (line) => {
       await runner.run(line);
       if (runner.isLeaving) terminal.close();
@@ -106,6 +111,12 @@ export const runTerminal = async (session: PromptSession, reporter: Reporter): P
     terminal.close();
     return exitCode;
   });
+};
+
+/** Says which transfers there are, beside the command that runs. */
+const tellJobs = ({ jobs, onNotice }: PromptSession): boolean => {
+  for (const job of jobs.all) onNotice(jobLine(job));
+  return true;
 };
 
 /** Does something while Ctrl-C, and the other signals that ask a program to end, are answered by `interrupt`. */

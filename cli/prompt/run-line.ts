@@ -1,5 +1,6 @@
 import { OptionError } from '../../lib/index.ts';
-import { type PromptContext, findCommand } from './prompt-commands.ts';
+import { type PromptContext, partFlags } from './prompt-command.ts';
+import { findCommand } from './prompt-commands.ts';
 import { splitWords } from './words.ts';
 
 /** Runs one line of the prompt; an empty line, or one that begins with `#`, does nothing. Throws what went wrong. */
@@ -7,12 +8,11 @@ export const runLine = async (line: string, context: PromptContext): Promise<voi
   if (line.trim() === '' || line.trimStart().startsWith('#')) return;
   const [word = '', ...words] = splitWords(line);
   const command = findCommand(word);
-  // Names may begin with a dash; a `--` before them is the habit of shells.
-  const names = words[0] === '--' ? words.slice(1) : words;
+  const { flags, names } = partFlags(words, command);
   const [least, most] = command.arity;
   if (names.length < least || names.length > most)
     throw new OptionError(`usage: ${command.names[0]} ${command.usage}`.trimEnd() + blanksHint(names.length > most));
-  await command.run(names, context);
+  await command.run(names, context, flags);
 };
 
 const blanksHint = (tooMany: boolean): string => (tooMany ? ' (put a name with blanks in quotes)' : '');

@@ -72,7 +72,7 @@ describe('the prompt on a pipe', () => {
       /^\/pub\/d: deleted$/m,
       /^\/pub: removed$/m,
       /^connected to {2}127\.0\.0\.1 port \d+$/m,
-      /^get, download FILE \[LOCAL\] {2}download a file$/m,
+      /^get, download \[-r\] \[-p\] FILE \[LOCAL\] {2}download a file, with -r a folder.*$/m,
       /^nothing is running$/m,
       /^disconnected$/m,
     ])
@@ -100,8 +100,8 @@ describe('the prompt on a pipe', () => {
     assert.deepEqual(errorsOf(stderr), [
       'sluice: unknown command "ge": did you mean get? [OPTION_INVALID]',
       'sluice: unknown command "xyzzy": try help [OPTION_INVALID]',
-      'sluice: usage: get FILE [LOCAL] [OPTION_INVALID]',
-      'sluice: usage: get FILE [LOCAL] (put a name with blanks in quotes) [OPTION_INVALID]',
+      'sluice: usage: get [-r] [-p] FILE [LOCAL] [OPTION_INVALID]',
+      'sluice: usage: get [-r] [-p] FILE [LOCAL] (put a name with blanks in quotes) [OPTION_INVALID]',
       'sluice: the quote " is not closed [OPTION_INVALID]',
       'sluice: /missing: cannot read: no such file or folder [NOT_FOUND]',
       'sluice: /missing: cannot read: no such file or folder [NOT_FOUND]',

@@ -28,7 +28,7 @@ describe('findCommand', () => {
     ['qiut', 'did you mean quit?'],
     ['dele', 'did you mean delete?'],
     ['mkd', 'did you mean mkdir?'],
-    ['m', 'did you mean mkdir or mv or move?'],
+    ['m', 'did you mean mget or mput or mkdir or mv or move?'],
     ['xyzzy', 'try help'],
     ['z', 'try help'],
     ['', 'try help'],
