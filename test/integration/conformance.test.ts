@@ -215,7 +215,7 @@ describe('a server', () => {
   const sessions = blocksOf('session');
 
   it('answers every session of the document, byte for byte', async (test) => {
-    assert.equal(sessions.length, 6);
+    assert.equal(sessions.length, 7);
     for (const session of sessions)
       await play(test, session, (peer, bytes) => {
         peer.write(bytes);

@@ -33,6 +33,8 @@ export class TreeReader {
   #items = 0;
   readonly #tree: ContentDigest;
   #file: ContentReader | undefined;
+  /** Bytes of the file that are still to come. */
+  #left = 0;
   #headerPieces: Buffer[] = [];
   #files = 0;
   #bytes = 0;
@@ -63,6 +65,7 @@ export class TreeReader {
       const { digestName, maxFrame } = this.#options;
       const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
       this.#file = new ContentReader({ digestName, maxFrame, offset: 0, size: header.size, allocate });
+      this.#left = header.size;
     }
     return header;
   }
@@ -70,12 +73,17 @@ export class TreeReader {
   #readContent(file: ContentReader, piece: FramePiece): TreePart | undefined {
     const block = file.read(piece);
     if (block === undefined) return undefined;
+    this.#left -= block.bytes.length;
+    const isLast = block.proof !== undefined || block.failed !== undefined;
+    // Whether a file comes in one piece or in several is known by its size, and counted so by who takes it.
+    if (!isLast && this.#left === 0)
+      throw new ProtocolError('STATE_UNEXPECTED', 'a block that has the last byte of its file says that more follows');
     if (block.proof !== undefined) {
       this.#tree.add(block.proof.digest);
       this.#files += 1;
       this.#bytes += block.proof.bytes;
     }
-    if (block.proof !== undefined || block.failed !== undefined) this.#file = undefined;
+    if (isLast) this.#file = undefined;
     return { type: 'block', block };
   }
 
@@ -85,13 +93,15 @@ export class TreeReader {
         'STATE_UNEXPECTED',
         `${this.#files} files of ${this.#bytes} bytes arrived where the sender counted ${files} of ${bytes}`,
       );
-    return { type: 'end', proof: { bytes, files, digest: this.#tree.finish() } };
+    return { type: 'end', proof: { bytes, digest: this.#tree.finish(), files } };
   }
 
+  /** Refuses a path that is the tree's own, or that another thing had before. */
   #assertNew(type: Exclude<TreeHeader, { type: 'end' }>['type'], path: RemotePath): void {
     this.#items += 1;
     if (this.#items > MAX_ITEMS)
       throw new LimitError('UNSUPPORTED', `a tree of more than ${MAX_ITEMS} files and folders is not taken`);
+    if (path.length === 0) throw new ProtocolError('PATH_INVALID', 'a tree cannot hold its own folder');
     // Makes nothing, and comes behind its folder where that could not be listed.
     if (type === 'failed') return;
     const key = formatPath(path).normalize('NFC').toLowerCase();

@@ -49,7 +49,7 @@ export class TreeWriter {
   /** The end of the tree on the wire, and what the tree was. */
   finish(): { readonly end: Buffer; readonly proof: ContentProof } {
     const { files, bytes } = this.count;
-    return { end: encodeHeader({ type: 'end', files, bytes }), proof: { files, bytes, digest: this.#tree.finish() } };
+    return { end: encodeHeader({ type: 'end', files, bytes }), proof: { bytes, digest: this.#tree.finish(), files } };
   }
 
   close(): void {
