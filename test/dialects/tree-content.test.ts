@@ -4,6 +4,7 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { type TestContext, describe, it } from 'node:test';
 import { EMPTY, NEVER, type Observable, concat, finalize, from, ignoreElements, map, mergeMap, of, tap } from 'rxjs';
 import { Liveness } from '../../lib/dialects/native/liveness.ts';
+import { TransferPulse } from '../../lib/dialects/native/transfer-pulse.ts';
 import { receiveTree, sendTree } from '../../lib/dialects/native/tree-content.ts';
 import { type Valve, fromChunks } from '../../lib/index.ts';
 import type { ContentProof } from '../../lib/dialects/native/messages.ts';
@@ -41,7 +42,11 @@ const socketPair = async (test: TestContext): Promise<readonly [Socket, Socket]>
 const optionsFor = (onProof: (proof: ContentProof) => void = () => undefined) => ({
   digestName: 'sha256' as const,
   maxFrame: MIB,
-  liveness: new Liveness({ quietMs: 60_000, stallMs: 60_000 }),
+  pulse: new TransferPulse(new Liveness({ quietMs: 60_000, stallMs: 60_000 }), {
+    quietMs: 20_000,
+    stallMs: 60_000,
+    restMs: 900_000,
+  }),
   onProof,
 });
 

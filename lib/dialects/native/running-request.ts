@@ -1,4 +1,4 @@
-import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, Subject, map, takeUntil } from 'rxjs';
+import { type MonoTypeOperatorFunction, type Observable, ReplaySubject, Subject, map, takeUntil, tap } from 'rxjs';
 import type { SluiceError } from '../../errors/errors.ts';
 import type { ContentProof } from './messages.ts';
 import type { TransferPulse } from './transfer-pulse.ts';
@@ -31,11 +31,10 @@ export class RunningRequest {
 
   /** Ends the request with an error from outside: the peer's abort, or the loss of the connection. */
   fail(error: SluiceError): void {
+    // The content has its reason already, and what comes after it must not cut short what that one has to close.
     if (this.#isFailing) return;
     // Where content runs, the reason goes through the whole transfer; ended from outside, it would look cancelled.
     if (this.#contentFailure$.observed) {
-      // What comes after the first reason must not cut short what that one has to close.
-      this.#isFailing = true;
       this.#contentFailure$.next(error);
     } else this.#failure$.next(error);
   }
@@ -47,7 +46,8 @@ export class RunningRequest {
 
   /** Errors with what `fail` is given while the content inside the request runs. */
   failingContent<T>(): MonoTypeOperatorFunction<T> {
-    return failingWith(this.#contentFailure$);
+    return (content$) =>
+      content$.pipe(failingWith(this.#contentFailure$), tap({ error: () => (this.#isFailing = true) }));
   }
 }
 
