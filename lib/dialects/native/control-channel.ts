@@ -1,14 +1,13 @@
 import type { Socket } from 'node:net';
 import { EMPTY, Observable, catchError, ignoreElements, mergeMap, tap, throwError } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
+import { closeGently } from '../../net/close-gently.ts';
 import { parseFrames } from '../../operators/parse-frames.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { Liveness, type LivenessLimits } from './liveness.ts';
 import { type Message, encodeMessage } from './messages.ts';
-
-const LINGER_MS = 500;
 
 export interface ControlChannelOptions extends LivenessLimits {
   /** Largest payload to accept, in bytes. */
@@ -86,16 +85,9 @@ export class ControlChannel {
     });
   }
 
-  /**
-   * Closes the connection when what was sent is out. What still comes in is thrown away for a moment first: closing on
-   * unread bytes would reset the connection, and the peer would lose our last words.
-   */
+  /** Closes the connection when what was sent is out. */
   close(): void {
-    const socket = this.#socket;
-    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.once('close', () => clearTimeout(linger));
-    socket.end();
-    socket.resume();
+    closeGently(this.#socket);
   }
 }
 
