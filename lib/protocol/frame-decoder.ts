@@ -17,19 +17,28 @@ export interface FramePiece {
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Rebuilds frames from bytes that arrive cut anywhere. It holds at most nine bytes, a header that is not whole yet:
+ * Rebuilds frames from bytes that arrive cut anywhere. It holds at most a header that is not whole yet:
  * payloads pass through as slices, and a length above the limit is refused before one of its bytes is looked at.
  */
 export class FrameDecoder {
   readonly #maxPayload: () => number;
-  readonly #header = Buffer.alloc(HEADER_BYTES);
+  readonly #header: Buffer;
   #headerBytes = 0;
   #length = 0;
   #left = 0;
 
-  /** `maxPayload` is asked at each header, so that a limit may change with the state of the conversation. */
-  constructor(maxPayload: () => number) {
+  /**
+   * `maxPayload` is asked at each header, so that a limit may change with the state of the conversation. A header has
+   * `headerBytes` digits.
+   */
+  constructor(maxPayload: () => number, headerBytes = HEADER_BYTES) {
     this.#maxPayload = maxPayload;
+    this.#header = Buffer.alloc(headerBytes);
+  }
+
+  /** Whether the bytes so far end with a whole frame. */
+  get isBetweenFrames(): boolean {
+    return this.#headerBytes === 0 && this.#left === 0;
   }
 
   /**
@@ -41,7 +50,7 @@ export class FrameDecoder {
     while (at < chunk.length) {
       if (this.#left === 0) {
         at = this.#takeHeader(chunk, at);
-        if (this.#headerBytes < HEADER_BYTES) return;
+        if (this.#headerBytes < this.#header.length) return;
         this.#headerBytes = 0;
         this.#length = this.#left = decodeHeader(this.#header, this.#maxPayload());
         if (this.#length === 0) yield { length: 0, left: 0, bytes: NOTHING };
@@ -59,7 +68,7 @@ export class FrameDecoder {
     if (this.#headerBytes > 0)
       throw new ProtocolError(
         'FRAME_TRUNCATED',
-        `the bytes ended inside a frame header (${this.#headerBytes} of ${HEADER_BYTES} bytes)`,
+        `the bytes ended inside a frame header (${this.#headerBytes} of ${this.#header.length} bytes)`,
       );
     if (this.#left > 0)
       throw new ProtocolError(
@@ -69,7 +78,7 @@ export class FrameDecoder {
   }
 
   #takeHeader(chunk: Buffer, at: number): number {
-    const taken = chunk.copy(this.#header, this.#headerBytes, at, at + HEADER_BYTES - this.#headerBytes);
+    const taken = chunk.copy(this.#header, this.#headerBytes, at, at + this.#header.length - this.#headerBytes);
     this.#headerBytes += taken;
     return at + taken;
   }

@@ -9,11 +9,12 @@ export const MAX_PAYLOAD = 9_999_999_999;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-/** The header for a payload of `length` bytes: `encodeHeader(42)` is `0000000042`. */
-export const encodeHeader = (length: number): Buffer => {
-  if (!Number.isInteger(length) || length < 0 || length > MAX_PAYLOAD)
-    throw new ProtocolError('FRAME_TOO_LARGE', `a frame cannot carry ${length} bytes (limit ${MAX_PAYLOAD})`);
-  return Buffer.from(String(length).padStart(HEADER_BYTES, '0'), 'latin1');
+/** The header, of `digits` digits, for a payload of `length` bytes: `encodeHeader(42)` is `0000000042`. */
+export const encodeHeader = (length: number, digits = HEADER_BYTES): Buffer => {
+  const limit = 10 ** digits - 1;
+  if (!Number.isInteger(length) || length < 0 || length > limit)
+    throw new ProtocolError('FRAME_TOO_LARGE', `a frame cannot carry ${length} bytes (limit ${limit})`);
+  return Buffer.from(String(length).padStart(digits, '0'), 'latin1');
 };
 
 /**
