@@ -183,7 +183,12 @@ const receive = (
           subscriber.complete();
         }),
       error: (error: unknown) => subscriber.error(error instanceof SluiceError ? error : contentLost(error)),
-      complete: finish,
+      complete: () => {
+        if (!line.socket.writable) return finish();
+        // A reset right behind the last bytes is reported as an end (by libuv, where one poll shows both); only writing
+        // tells them apart, and writing nothing is enough.
+        line.socket.write('', (error) => (error ? subscriber.error(contentLost(error)) : finish()));
+      },
     });
     return () => {
       silence.unsubscribe();
