@@ -9,6 +9,7 @@ import {
   formatPath,
 } from '../lib/index.ts';
 import type { Reporter } from './reporter.ts';
+import { isRemoteFolder } from './remote-kind.ts';
 import { type TransferLabel, runTransfer, runTree } from './transfer.ts';
 
 /** How files, and with `recursive` folders, shall be copied. */
@@ -32,13 +33,13 @@ export const downloadTo = async (
   { recursive, file, tree }: CopyOptions,
   reporter: Reporter,
 ): Promise<void> => {
-  if (recursive && (await client.stat(remote)).kind === 'folder')
+  if (recursive && (await isRemoteFolder(client, remote)))
     return runTree(client.downloadTree(remote, local, tree), label, reporter);
   try {
     await runTransfer(client.download(remote, local, file), label, reporter);
   } catch (error) {
     if (!(error instanceof RemoteError) || error.code !== 'NOT_A_FILE') throw error;
-    if ((await client.stat(remote)).kind !== 'folder') throw error;
+    if (!(await isRemoteFolder(client, remote))) throw error;
     throw new RemoteError(
       'NOT_A_FILE',
       `${formatPath(remote)}: is a folder; get -r downloads it and all that is in it`,

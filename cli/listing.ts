@@ -27,7 +27,7 @@ export const formatListing = (entries: readonly Entry[]): string[] => {
   const rows = [...entries]
     .sort((one, other) => compareNames(one.name, other.name))
     .map((entry) => [
-      entry.kind === 'file' ? formatBytes(entry.size) : '-',
+      entry.kind === 'file' && !Number.isNaN(entry.size) ? formatBytes(entry.size) : '-',
       formatTime(entry.modified),
       shownName(entry),
     ]);

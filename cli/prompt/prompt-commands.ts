@@ -4,6 +4,7 @@ import { DEFAULT_PORT, parsePort } from '../address.ts';
 import { isLocalFolder } from '../copy.ts';
 import { display } from '../display.ts';
 import { formatEntry, readListing, reportListing } from '../listing.ts';
+import { ifSupported, remoteKind } from '../remote-kind.ts';
 import { formatBytes } from '../units.ts';
 import { isNearName } from './near-name.ts';
 import type { PromptCommand } from './prompt-command.ts';
@@ -108,8 +109,10 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
     completes: ['remote'],
     run: async ([word = '/'], { session, reporter, signal }) => {
       const path = session.remotePath(word);
-      const { kind } = await (await session.client(signal)).stat(path);
-      if (kind !== 'folder') throw new RemoteError('NOT_A_FOLDER', `${formatPath(path)}: is not a folder`);
+      const kind = await remoteKind(await session.client(signal), path);
+      // Where the server cannot tell, the next command will.
+      if (kind !== 'folder' && kind !== 'unknown')
+        throw new RemoteError('NOT_A_FOLDER', `${formatPath(path)}: is not a folder`);
       session.remoteFolder = path;
       reporter.result({ type: 'folder', path }, [display(formatPath(path))]);
     },
@@ -190,13 +193,13 @@ export const PROMPT_COMMANDS: readonly PromptCommand[] = [
       if (!isConnected || address === undefined)
         return reporter.result({ type: 'status', connected: false, localFolder }, ['not connected', ...here]);
       const client = await session.client(AbortSignal.timeout(10_000));
-      const [roundTripMs, space] = [await client.ping(), await client.space()];
+      const [roundTripMs, space] = [await ifSupported(client.ping()), await ifSupported(client.space())];
       reporter.result({ type: 'status', connected: true, ...address, remoteFolder, localFolder, roundTripMs, space }, [
         `connected to  ${address.host} port ${address.port}`,
         `folder there  ${display(formatPath(remoteFolder))}`,
         ...here,
-        `round trip    ${roundTripMs.toFixed(1)} ms`,
-        `free space    ${formatBytes(space.free)} of ${formatBytes(space.total)}`,
+        ...(roundTripMs === undefined ? [] : [`round trip    ${roundTripMs.toFixed(1)} ms`]),
+        ...(space === undefined ? [] : [`free space    ${formatBytes(space.free)} of ${formatBytes(space.total)}`]),
       ]);
     },
   },

@@ -209,13 +209,3 @@ const localNames = async (folder: string, pattern: string, flags: ReadonlySet<st
     .map(({ name }) => name)
     .sort();
 };
-
-const isRemoteFolder = async (client: Client, path: RemotePath): Promise<boolean> => {
-  if (path.length === 0) return true;
-  try {
-    return (await client.stat(path)).kind === 'folder';
-  } catch (error) {
-    if (error instanceof SluiceError && error.code === 'NOT_FOUND') return false;
-    throw error;
-  }
-};

@@ -13,9 +13,9 @@ export type EntryKind = (typeof ENTRY_KINDS)[number];
 export interface Entry {
   readonly name: string;
   readonly kind: EntryKind;
-  /** Bytes of a file; 0 for everything else. */
+  /** Bytes of a file; 0 for everything else, and `NaN` where a server tells names only. */
   readonly size: number;
-  /** When the content last changed, in whole milliseconds since 1970 UTC. */
+  /** When the content last changed, in whole milliseconds since 1970 UTC; `NaN` where a server does not tell. */
   readonly modified: number;
   /** POSIX permission bits, 0 to 0o7777. */
   readonly mode: number;
