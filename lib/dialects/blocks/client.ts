@@ -1,10 +1,12 @@
 import {
   type Observable,
+  asapScheduler,
   catchError,
   concat,
   defer,
   map,
   mergeMap,
+  observeOn,
   of,
   retry,
   take,
@@ -94,6 +96,8 @@ const freePort = (host: string): Observable<number> =>
   listen({ host, port: 0 }).pipe(
     take(1),
     map(({ port }) => port),
+    // It is closed again only when this turn is over.
+    observeOn(asapScheduler),
   );
 
 /** Asks the control connection why a data connection broke. */
