@@ -27,9 +27,9 @@ export const runTransfer = async (
   reporter: Reporter,
 ): Promise<void> => {
   const start = performance.now();
-  const { state, bytes, resumed = 0 } = await lastValueFrom(progress$.pipe(telling(label, reporter)));
+  const { state, bytes, resumed = 0, unverified } = await lastValueFrom(progress$.pipe(telling(label, reporter)));
   const seconds = (performance.now() - start) / 1000;
-  const facts = { bytes, ...(resumed > 0 && { resumed }), seconds };
+  const facts = { bytes, ...(resumed > 0 && { resumed }), ...(unverified && { unverified }), seconds };
   reporter.result({ type: state, ...label, ...facts }, [outcomeLine(label, state, facts)]);
 };
 
@@ -87,19 +87,20 @@ const treeLine = ({ from, to }: TransferLabel, { files, bytes, skipped, failed, 
 interface TransferFacts {
   readonly bytes: number;
   readonly resumed?: number;
+  readonly unverified?: true;
   readonly seconds: number;
 }
 
 const outcomeLine = (
   { from, to }: TransferLabel,
   state: TransferProgress['state'],
-  { bytes, resumed = 0, seconds }: TransferFacts,
+  { bytes, resumed = 0, unverified, seconds }: TransferFacts,
 ): string => {
   const names = `${display(from)} -> ${display(to)}`;
   if (state === 'skipped') return `${names}: skipped, the target stays as it is`;
   const rate = formatRate((bytes - resumed) / seconds);
   const there = resumed > 0 ? `, ${formatBytes(resumed)} of it were there` : '';
-  return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${rate})${there}, verified`;
+  return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${rate})${there}, ${unverified ? 'not verified by this dialect' : 'verified'}`;
 };
 
 const waitingLine = ({ from }: TransferLabel, { trouble, waitMs = 0 }: TransferProgress): string => {

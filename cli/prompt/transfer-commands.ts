@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { filter, lastValueFrom, map, toArray } from 'rxjs';
-import { type Client, FileError, OptionError, type RemotePath, SluiceError, formatPath } from '../../lib/index.ts';
+import { type Client, FileError, OptionError, type RemotePath, formatPath } from '../../lib/index.ts';
+import { isRemoteFolder } from '../remote-kind.ts';
 import { type CopyPlaces, downloadTo, isLocalFolder, uploadFrom } from '../copy.ts';
 import { forEachFile } from '../for-each-file.ts';
 import { type Job, jobLine, jobObject } from './jobs.ts';

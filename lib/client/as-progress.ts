@@ -11,7 +11,8 @@ export const asProgress =
       return reply$.pipe(
         map((reply) => {
           const state = reply.type === 'completed' || reply.type === 'skipped' ? reply.type : 'moving';
-          return meter.at(state, 'bytes' in reply ? reply.bytes : 0, facts());
+          const progress = meter.at(state, 'bytes' in reply ? reply.bytes : 0, facts());
+          return 'unverified' in reply ? { ...progress, unverified: true as const } : progress;
         }),
       );
     });

@@ -118,8 +118,8 @@ export type Reply =
   | { readonly type: 'progress'; readonly bytes: number }
   /** How a running tree is doing. */
   | ({ readonly type: 'tree-progress' } & TreeCount)
-  /** The content arrived, is the same on both sides, and has its name. */
-  | { readonly type: 'completed'; readonly bytes: number }
+  /** The content arrived and has its name. It is the same on both sides, as far as the dialect can tell. */
+  | { readonly type: 'completed'; readonly bytes: number; readonly unverified?: true }
   /** The tree arrived: all of it, or what could be read and kept. */
   | ({ readonly type: 'tree-completed' } & TreeCount)
   /** The overwrite policy says that the target stays as it is. */

@@ -4,7 +4,7 @@ import type { TreeCount } from './tree.ts';
 /** How a transfer is doing. */
 export interface TransferProgress {
   /**
-   * The last one that comes says `completed` (verified and kept by the receiver) or `skipped` (the target stays).
+   * The last one that comes says `completed` (verified, where the dialect can, and kept by the receiver) or `skipped` (the target stays).
    * `waiting` says that it broke off and begins again.
    */
   readonly state: 'moving' | 'waiting' | 'completed' | 'skipped';
@@ -21,6 +21,8 @@ export interface TransferProgress {
   readonly eta: number | undefined;
   /** Bytes of the content that were there from an earlier try when this one began; missing if there were none. */
   readonly resumed?: number;
+  /** With state `completed`: the dialect has no digest, so nobody has compared the contents. */
+  readonly unverified?: true;
   /** With state `waiting`: what broke the transfer off. */
   readonly trouble?: SluiceError;
   /** With state `waiting`: milliseconds until it begins again. */

@@ -30,6 +30,7 @@ describe('sluice with classic dialects', () => {
       const prompt = await runCli(test, ['connect', '127.0.0.1', port, ...flags], { cwd: here, input: commands });
       assert.match(prompt.stdout, /a\.txt/, prompt.stderr);
       assert.match(prompt.stderr, new RegExp(`"${dialect}" cannot compute the digest`));
+      assert.match(prompt.stdout, dialect === 'cftp' ? /, verified/ : /not verified by this dialect/);
       assert.equal(await readFile(join(here, `${dialect}.txt`), 'utf8'), 'hello');
       assert.equal(await readFile(join(root, `${dialect}-up.txt`), 'utf8'), 'from here');
     };

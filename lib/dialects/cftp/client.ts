@@ -57,7 +57,7 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
       ).pipe(map(parseListingOrError), mergeMap(listingReply));
     case 'download':
       return transfer(`get ${word(command.path)}`, line, context, (data) =>
-        receiveDownload(command, receiveContent(data, cftpDecoder())),
+        receiveDownload(command, receiveContent(data, cftpDecoder()), { isVerified: true }),
       );
     case 'upload':
       assertPlainUpload('cftp', command);

@@ -174,13 +174,17 @@ export const takeInTime = <T>(line: Line, form: MessageForm<T>, ms: number): Obs
   );
 
 /** Moves what comes from a server to where a download goes. */
-export const receiveDownload = ({ to }: Download, content: Source, size?: number): Observable<Reply> =>
+export const receiveDownload = (
+  { to }: Download,
+  content: Source,
+  { size, isVerified = false }: { readonly size?: number; readonly isVerified?: boolean } = {},
+): Observable<Reply> =>
   defer(() => {
     let bytes = 0;
     const counted = meter((seen) => (bytes = seen));
     return concat(
       pump(content, counted, to({ size, offset: 0 })).pipe(map((moved): Reply => ({ type: 'progress', ...moved }))),
-      defer(() => of<Reply>({ type: 'completed', bytes })),
+      defer(() => of(completed(bytes, isVerified))),
     );
   });
 
@@ -197,9 +201,15 @@ export const sendUpload = (
     return concat(
       pump(from(), counted, sendContent(line, encoder)).pipe(map((moved): Reply => ({ type: 'progress', ...moved }))),
       kept$,
-      defer(() => of<Reply>({ type: 'completed', bytes })),
+      defer(() => of(completed(bytes, false))),
     );
   });
+
+const completed = (bytes: number, isVerified: boolean): Reply => ({
+  type: 'completed',
+  bytes,
+  ...(!isVerified && { unverified: true }),
+});
 
 /**
  * Ends this side of a data connection behind a content, and waits for the server to end the other one, which it does

@@ -87,7 +87,7 @@ class CloudTalk implements ClientTalk {
         const kept$ = concat(line.say('complete'), this.#reply(/^OK@/));
         let last: Reply | undefined;
         return concat(
-          receiveDownload(download, receiveContent(line, exactly(answer.size)), answer.size).pipe(
+          receiveDownload(download, receiveContent(line, exactly(answer.size)), answer).pipe(
             // Its end is told when the server has no more to say.
             mergeMap((reply) => (reply.type === 'progress' ? of(reply) : ((last = reply), EMPTY))),
           ),
