@@ -91,7 +91,10 @@ export interface ClassicScript {
 }
 
 const text = (length: number): Buffer =>
-  Buffer.from('The END of it all.\n'.repeat(length / 19 + 1)).subarray(0, length);
+  Buffer.concat([Buffer.from('The END of it all: ENDEND.\n'), Buffer.alloc(length, 'No more of these.\n')]).subarray(
+    0,
+    length,
+  );
 
 const CONTENTS: readonly (readonly [string, Buffer])[] = [
   ['0 bytes', Buffer.alloc(0)],
