@@ -254,6 +254,8 @@ export const PURPOSE: Readonly<Record<Command['type'], string>> = {
   hash: 'compute the digest of a file',
   download: 'download a file',
   upload: 'upload a file',
+  'download-tree': 'download a folder',
+  'upload-tree': 'upload a folder',
   remove: 'delete a file',
   makeFolder: 'make a folder',
   removeFolder: 'remove a folder',
