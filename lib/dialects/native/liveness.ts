@@ -21,13 +21,21 @@ export class Liveness {
     this.#limits = limits;
   }
 
-  /** To be told of everything that shows the peer at work. */
+  /** To be told of every message. */
   heard(): void {
-    this.#lastHeard = performance.now();
+    this.moved();
     this.#heard$.next();
   }
 
-  /** Emits once, whether the peer gave a sign within so many milliseconds. */
+  /** To be told of content that moves: that too shows the peer at work, if only a moment ago. */
+  moved(): void {
+    this.#lastHeard = performance.now();
+  }
+
+  /**
+   * Emits once, whether the peer said a word within so many milliseconds. Content does not count: what a peer sent before it
+   * was gone may still arrive.
+   */
   signWithin(milliseconds: number): Observable<boolean> {
     return race(this.#heard$.pipe(map(() => true)), timer(milliseconds).pipe(map(() => false))).pipe(take(1));
   }

@@ -27,7 +27,7 @@ export class TransferPulse {
 
   /** To be told of every piece of content that moves. */
   moved(): void {
-    this.#liveness.heard();
+    this.#liveness.moved();
     this.#lastMove = this.#lastSign = performance.now();
   }
 
