@@ -55,11 +55,18 @@ export const mayStillWrite = async (owner: PartOwner, silentMs: number): Promise
   return owner.boot === (await bootId()) && owner.pid !== pid && isRunning(owner.pid);
 };
 
-const isRunning = (id: number): boolean => {
+const isRunning = async (id: number): Promise<boolean> => {
   try {
     kill(id, 0);
-    return true;
   } catch (error) {
     return systemCode(error) === 'EPERM';
   }
+  return !(await isZombie(id));
+};
+
+/** A process that was killed keeps its number until its parent asks for it, which in a container may be never. */
+const isZombie = async (id: number): Promise<boolean> => {
+  const status = await readFile(`/proc/${id}/stat`, 'latin1').catch(() => '');
+  // The state stands behind the name, which stands in brackets and may have any in it.
+  return /^ [ZX]/.test(status.slice(status.lastIndexOf(')') + 1));
 };

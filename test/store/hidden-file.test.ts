@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   link,
   lstat,
@@ -13,7 +14,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { hostname, platform } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
@@ -28,6 +29,7 @@ import { temporaryFolder } from '../helpers/folder.ts';
 import { checkpointAt, digestsOf, forgeJournal, keeping } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { startPartOwner } from '../helpers/part-owner.ts';
+import { until } from '../helpers/raw-peer.ts';
 
 checkLeaks();
 
@@ -210,6 +212,24 @@ describe('a kept part', () => {
       assert.deepEqual(await findKept(scene.place), KEPT);
       await claim(scene);
     });
+
+    it(
+      'was killed is free, though nobody has asked for its end yet',
+      { skip: platform() !== 'linux' },
+      async (test) => {
+        // The inner process ends at once, and the outer one that should ask for its end is another program by then.
+        const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+        test.after(() => parent.kill('SIGKILL'));
+        const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+        const zombie = Number(line.toString());
+        await until('a process that has ended', async () =>
+          (await readFile(`/proc/${zombie}/stat`, 'latin1')).includes(') Z '),
+        );
+        const scene = await startScene(test);
+        await owned((owner) => ({ ...owner, pid: zombie, instance: 'another' }))(scene);
+        assert.deepEqual(await findKept(scene.place), KEPT);
+      },
+    );
 
     it('is this process is left alone', async (test) => {
       const scene = await startScene(test);
