@@ -3,3 +3,6 @@
  * that broke off goes on behind the last good one.
  */
 export const BLOCK_BYTES = 1024 * 1024;
+
+/** A file up to this size, in bytes, is read, moved and written in one piece. */
+export const SMALL_FILE_BYTES = 64 * 1024;

@@ -1,13 +1,12 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, copyFile, link, lstat, open, rename, unlink, utimes } from 'node:fs/promises';
 import { FileError } from '../errors/errors.ts';
 import { ignoreMissing, systemCode } from '../errors/from-system.ts';
 import { BLOCK_BYTES } from '../protocol/block.ts';
-import { PART_PREFIX } from '../protocol/path.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { PartJournal } from './part-journal.ts';
 import { LONG_SILENCE_MS, isElsewhere, mayStillWrite, thisProcess } from './part-owner.ts';
+import { keptName, passingName } from './part-names.ts';
 import type { Place } from './path-gate.ts';
 import type { PartKeeping } from './store.ts';
 
@@ -91,12 +90,9 @@ export const holdsItsName = async ({ location, handle }: HiddenFile): Promise<bo
   return named.ino === held.ino && named.dev === held.dev;
 };
 
-// One part for each target: a transfer that comes back has to find it by the target's name alone.
-const keptLocation = ({ folder, name }: Place): string =>
-  `${folder.location}/${PART_PREFIX}${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
+const keptLocation = ({ folder, name }: Place): string => `${folder.location}/${keptName(name)}`;
 
-const passingLocation = ({ folder }: Place): string =>
-  `${folder.location}/${PART_PREFIX}${randomBytes(8).toString('hex')}`;
+const passingLocation = ({ folder }: Place): string => `${folder.location}/${passingName()}`;
 
 const createUnlessUsed = async (location: string, mode?: number): Promise<FileHandle | undefined> => {
   await clear(location);

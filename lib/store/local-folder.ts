@@ -1,9 +1,13 @@
-import { type Dirent, type Stats, constants } from 'node:fs';
+import { type Dir, type Dirent, type Stats, constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { lastValueFrom } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { systemCode } from '../errors/from-system.ts';
+import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import { MAX_SEGMENTS, PART_PREFIX, type RemotePath, checkSegment, formatPath } from '../protocol/path.ts';
+import { fromChunks } from '../streams/from-chunks.ts';
+import { pump } from '../streams/pump.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { entryOf } from './entry-of.ts';
 import { removeExpired } from './expire-parts.ts';
@@ -11,11 +15,15 @@ import { findKept, removeKept } from './hidden-file.ts';
 import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
+import { folderThread } from './small/folder-thread.ts';
+import type { JobFolder } from './small/jobs.ts';
+import { SmallFile } from './small/small-file.ts';
+import { SmallPart } from './small/small-part.ts';
 import type { OpenFile, Part, PartOptions, Store } from './store.ts';
 
 // O_NONBLOCK: opening a named pipe would otherwise wait for its other end for ever.
 const OPEN_TO_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const STAT_BATCH = 64;
+const NAMES_AT_ONCE = 64;
 
 /**
  * A store in a folder of this machine. All access goes through a `PathGate`; files appear whole or not at all, by way of
@@ -48,15 +56,12 @@ export class LocalFolderStore implements Store {
     const folder = await namingErrors(this.#gate.show(path), act, () => this.#gate.openFolder(path));
     try {
       const names = await namingErrors(this.#gate.show(path), act, () => opendir(folder.location, { bufferSize: 256 }));
-      let batch: Dirent[] = [];
-      for await (const dirent of names) {
-        if (!isListed(dirent.name)) continue;
-        batch.push(dirent);
-        if (batch.length < STAT_BATCH) continue;
-        yield* await entriesOf(folder, batch);
-        batch = [];
+      try {
+        for (let batch = await nextNames(names); batch.length > 0; batch = await nextNames(names))
+          yield* await this.#entriesOf(path, folder, batch.filter(isListed));
+      } finally {
+        await names.close();
       }
-      yield* await entriesOf(folder, batch);
     } finally {
       await folder.handle.close();
     }
@@ -67,6 +72,8 @@ export class LocalFolderStore implements Store {
     const name = path.at(-1);
     if (name === undefined)
       return this.#gate.inFolder(path, act, async (folder) => entryOf('', await folder.handle.stat()));
+    const [entry] = (await folderThread.do('entries', this.#folderOf(path), { of: [name] })) ?? [];
+    if (entry !== undefined && entry.kind !== 'link') return entry;
     return this.#gate.atPlace(path, act, async ({ location }) => {
       const stats = await lstat(location);
       if (!stats.isSymbolicLink()) return entryOf(name, stats);
@@ -75,13 +82,16 @@ export class LocalFolderStore implements Store {
   }
 
   async open(path: RemotePath): Promise<OpenFile> {
-    if (path.length === 0) throw isAFolder(this.#gate.show(path));
+    const name = path.at(-1);
+    if (name === undefined) throw isAFolder(this.#gate.show(path));
+    const small = await folderThread.do('read', this.#folderOf(path), { name });
+    if (small !== undefined) return new SmallFile(small.entry, asBuffer(small.bytes));
     const handle = await this.#openToRead(path);
     try {
       const stats = await handle.stat();
       if (stats.isDirectory()) throw isAFolder(this.#gate.show(path));
       if (!stats.isFile()) throw new FileError('NOT_A_FILE', `${this.#gate.show(path)}: is a device, not a file`);
-      return new LocalFile(handle, entryOf(path.at(-1) ?? '', stats), this.#gate.show(path));
+      return new LocalFile(handle, entryOf(name, stats), this.#gate.show(path));
     } catch (error) {
       await handle.close();
       throw error;
@@ -106,7 +116,35 @@ export class LocalFolderStore implements Store {
   }
 
   async begin(path: RemotePath, options: PartOptions): Promise<Part> {
-    if (path.length === 0) throw isAFolder(this.#gate.show(path));
+    const name = path.at(-1);
+    if (name === undefined) throw isAFolder(this.#gate.show(path));
+    const { size = Infinity } = options;
+    const isSmall = size <= SMALL_FILE_BYTES && (await folderThread.do('check', this.#folderOf(path), { name }));
+    if (isSmall !== true) return this.#beginPart(path, options);
+    return new SmallPart((bytes) => this.writeSmall(path, bytes, options));
+  }
+
+  async writeSmall(path: RemotePath, bytes: Buffer, options: PartOptions): Promise<void> {
+    const name = path.at(-1);
+    if (name === undefined) throw isAFolder(this.#gate.show(path));
+    const { mode, modified, replace = true, fsync = true } = options;
+    const content = { name, bytes, mode, modified, replace, fsync };
+    const written = await folderThread.do('write', this.#folderOf(path), content);
+    if (written === undefined) return this.#writePart(path, bytes, options);
+    if (written.hasKept) await this.#gate.atPlace(path, 'cannot write', removeKept).catch(() => undefined);
+  }
+
+  async #writePart(path: RemotePath, bytes: Buffer, options: PartOptions): Promise<void> {
+    const part = await this.#beginPart(path, options);
+    try {
+      await lastValueFrom(pump(fromChunks([bytes]), part.content), { defaultValue: undefined });
+      await part.commit();
+    } finally {
+      await part.discard();
+    }
+  }
+
+  async #beginPart(path: RemotePath, options: PartOptions): Promise<Part> {
     return namingErrors(this.#gate.show(path), 'cannot write', async () => {
       const place = await this.#gate.openPlace(path);
       return LocalPart.begin(place, this.#gate.show(path), options, this.#partsInUse);
@@ -153,6 +191,16 @@ export class LocalFolderStore implements Store {
     return { free: bavail * bsize, total: blocks * bsize };
   }
 
+  #folderOf(path: RemotePath): JobFolder {
+    return { root: this.root, names: path.slice(0, -1) };
+  }
+
+  async #entriesOf(path: RemotePath, folder: Folder, names: readonly string[]): Promise<Entry[]> {
+    return (
+      (await folderThread.do('entries', { root: this.root, names: path }, { of: names })) ?? entriesOf(folder, names)
+    );
+  }
+
   async #openToRead(path: RemotePath): Promise<FileHandle> {
     return this.#gate.atPlace(path, 'cannot read', async ({ location }) => {
       try {
@@ -179,6 +227,10 @@ export class LocalFolderStore implements Store {
   }
 }
 
+/** The same bytes: on their way from another thread a buffer loses what Node adds to it. */
+const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength);
+
 const isAFolder = (shownPath: string) => new FileError('NOT_A_FILE', `${shownPath}: is a folder, not a file`);
 
 const isListed = (name: string): boolean => {
@@ -191,9 +243,22 @@ const isListed = (name: string): boolean => {
   }
 };
 
-const entriesOf = async (folder: Folder, batch: readonly Dirent[]): Promise<Entry[]> => {
+/** The next names of an open folder; none at its end. By callbacks, because a promise for each name costs ten times as much. */
+const nextNames = (folder: Dir): Promise<string[]> =>
+  new Promise((resolve, reject) => {
+    const names: string[] = [];
+    const take = (error: Error | null, dirent: Dirent | null): void => {
+      if (error !== null) return reject(error);
+      if (dirent !== null) names.push(dirent.name);
+      if (dirent === null || names.length === NAMES_AT_ONCE) resolve(names);
+      else folder.read(take);
+    };
+    folder.read(take);
+  });
+
+const entriesOf = async (folder: Folder, names: readonly string[]): Promise<Entry[]> => {
   const entries = await Promise.all(
-    batch.map(async ({ name }) => {
+    names.map(async (name) => {
       try {
         return entryOf(name, await lstat(`${folder.location}/${name}`));
       } catch {

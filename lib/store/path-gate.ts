@@ -21,10 +21,12 @@ export interface Place {
   readonly location: string;
 }
 
-// A name below /proc/self/fd/N is looked up in the open folder N, as openat(2) would: what was checked is what is used,
-// even if somebody swaps a folder of the path for a link in between. Other systems offer Node no such door, so there a
-// swap between the check and the use can go unnoticed.
-const HELD_FOLDERS = platform() === 'linux';
+/**
+ * Whether a name below /proc/self/fd/N is looked up in the open folder N, as openat(2) would: then what was checked is
+ * what is used, even if somebody swaps a folder of the path for a link in between. Other systems offer Node no such door,
+ * so there a swap between the check and the use can go unnoticed.
+ */
+export const HELD_FOLDERS = platform() === 'linux';
 
 const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
@@ -116,10 +118,14 @@ export class PathGate {
   }
 
   #assertInside(real: string, path: RemotePath): void {
-    if (real !== this.root && !real.startsWith(this.root === sep ? sep : this.root + sep))
+    if (!isInside(this.root, real))
       throw new FileError('PATH_OUTSIDE_ROOT', `${this.show(path)}: leads out of the folder`);
   }
 }
+
+/** Whether a real path is a folder's own or below it. */
+export const isInside = (root: string, real: string): boolean =>
+  real === root || real.startsWith(root === sep ? sep : root + sep);
 
 /** A path to an open folder itself, whatever stands at `location` by now (where the system has such paths). */
 export const heldLocation = (handle: FileHandle, location: string): string =>

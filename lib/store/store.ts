@@ -33,6 +33,12 @@ export interface Store {
    */
   begin(path: RemotePath, options: PartOptions): Promise<Part>;
 
+  /**
+   * Writes a file whose content, of 64 KiB at most, is all there: what `begin`, the content and `commit` do, at one go.
+   * A store that gains nothing by that leaves this method out.
+   */
+  writeSmall?(path: RemotePath, bytes: Buffer, options: PartOptions): Promise<void>;
+
   /** Removes one file. */
   remove(path: RemotePath): Promise<void>;
 

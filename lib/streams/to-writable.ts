@@ -16,7 +16,8 @@ export interface ToWritableOptions {
 /**
  * A Node stream as the place where bytes go.
  *
- * A chunk is held until the stream's own callback says it was taken (for a socket: handed to the kernel). Completes
+ * A chunk is held until the stream's own callback says it was taken (for a socket: handed to the kernel); chunks that come
+ * in the same turn go there together. Completes
  * when the stream has finished, or, with `end: false`, when the last chunk was taken. Errors when the stream fails or
  * closes before that.
  */
@@ -28,6 +29,16 @@ export const toWritable =
       let taken = 0;
       let pending = 0;
       let sourceDone = false;
+      let gathering = false;
+      const gather = () => {
+        if (gathering) return;
+        gathering = true;
+        writable.cork();
+        queueMicrotask(() => {
+          gathering = false;
+          writable.uncork();
+        });
+      };
       const completeIfDone = () => {
         if (sourceDone && pending === 0) subscriber.complete();
       };
@@ -41,6 +52,7 @@ export const toWritable =
         next: (chunk) => {
           pending += 1;
           valve.take(chunk);
+          gather();
           writable.write(chunk, (error) => {
             pending -= 1;
             valve.giveBack(chunk);

@@ -17,6 +17,8 @@ export interface TreeFile {
   readonly mode: number;
   /** All its bytes, once. */
   readonly content: Source;
+  /** The same bytes, if they are all there already. */
+  readonly whole?: Buffer;
   /** There if the content comes in verified blocks. */
   readonly blocks?: BlockDigests;
   /** To be called if the content is not wanted (any more), where it comes whether it is or not. */
@@ -56,8 +58,8 @@ export const pumpTree = (source: TreeSource, sink: TreeSink): Observable<TreeCou
     return source(valve).pipe(sink(valve));
   });
 
-/** A file up to this size, in bytes, moves in one piece. */
-export const SMALL_FILE_BYTES = 64 * 1024;
+// So that about a hundred small files are under way at a time: enough to do what each needs in one go for many.
+const ITEM_BYTES = 16 * 1024;
 
 /**
  * What an item that is under way counts for in the valve: so few are begun at a time that neither open files, nor small
@@ -65,4 +67,4 @@ export const SMALL_FILE_BYTES = 64 * 1024;
  * that waits for more of them must not itself keep the valve closed.
  */
 export const weightOf = (item: TreeItem): number =>
-  SMALL_FILE_BYTES + (item.kind === 'file' && item.size <= BLOCK_BYTES ? item.size : 0);
+  ITEM_BYTES + (item.kind === 'file' && item.size <= BLOCK_BYTES ? item.size : 0);

@@ -1,4 +1,5 @@
-import { type Observable, defer, from, mergeMap, of } from 'rxjs';
+import { type Observable, defer, from, map, mergeMap, of } from 'rxjs';
+import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
@@ -18,19 +19,16 @@ export interface WriteTreeFileOptions {
 /** Writes a file of a tree to its place, whole or not at all, with its own time and permissions. */
 export const writeTreeFile =
   (place: { readonly store: Store; readonly path: RemotePath }, { overwrite, fsync, keep }: WriteTreeFileOptions) =>
-  ({ size, modified, mode, content, blocks }: TreeFile, valve: Valve): Observable<Progress | 'skipped'> => {
-    const write = () =>
-      content(valve.open$).pipe(
-        toStore(place.store, place.path, {
-          size,
-          modified,
-          mode: mode & PERMISSION_BITS,
-          replace: overwrite !== 'refuse',
-          fsync,
-          keep: keep && blocks ? { size, modified, ...blocks } : undefined,
-        })(valve),
-      );
-    return from(defer(() => decideOverwrite(place.store, place.path, overwrite, modified))).pipe(
+  ({ size, modified, mode, content, whole, blocks }: TreeFile, valve: Valve): Observable<Progress | 'skipped'> => {
+    const { store, path } = place;
+    const options = { size, modified, mode: mode & PERMISSION_BITS, replace: overwrite !== 'refuse', fsync };
+    const write = () => {
+      if (store.writeSmall && whole && whole.length === size && size <= SMALL_FILE_BYTES)
+        return from(store.writeSmall(path, whole, options)).pipe(map(() => ({ bytes: size })));
+      const kept = keep && blocks ? { size, modified, ...blocks } : undefined;
+      return content(valve.open$).pipe(toStore(store, path, { ...options, keep: kept })(valve));
+    };
+    return from(defer(() => decideOverwrite(store, path, overwrite, modified))).pipe(
       mergeMap((decision) => (decision === 'skip' ? of('skipped' as const) : write())),
     );
   };

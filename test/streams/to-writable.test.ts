@@ -70,6 +70,7 @@ describe('toWritable', () => {
     source.next(Buffer.alloc(1000));
     source.next(Buffer.alloc(500));
     assert.equal(valve.held, 1500);
+    await until(() => taken.length === 1);
     taken.shift()?.();
     await until(() => valve.held === 500);
     taken.shift()?.();

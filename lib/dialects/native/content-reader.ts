@@ -1,12 +1,11 @@
 import { ProtocolError, type SluiceError, VerificationError } from '../../errors/errors.ts';
 import { type Digest, type DigestName, createDigest } from '../../operators/digest.ts';
-import { BLOCK_BYTES } from '../../protocol/block.ts';
+import { BLOCK_BYTES, SMALL_FILE_BYTES } from '../../protocol/block.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
 import { ContentDigest } from './content-digest.ts';
 import { type ContentProof, type Trailer, decodeTrailer, remoteError } from './messages.ts';
 
 const MAX_TRAILER = 4 * 1024;
-const SMALL_BYTES = 64 * 1024;
 
 export interface ContentReaderOptions {
   readonly digestName: DigestName;
@@ -86,7 +85,7 @@ export class ContentReader {
 
   /** A small content, of one frame, gets no more memory than it needs; anything else gets room for a whole block. */
   #grow(needed: number): void {
-    const isSmall = this.#filled === 0 && needed <= SMALL_BYTES;
+    const isSmall = this.#filled === 0 && needed <= SMALL_FILE_BYTES;
     const block = isSmall ? Buffer.allocUnsafeSlow(needed) : this.#options.allocate(BLOCK_BYTES);
     this.#block.copy(block, 0, 0, this.#filled);
     this.#block = block;

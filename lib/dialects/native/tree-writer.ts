@@ -1,9 +1,10 @@
 import { type Observable, Subject, catchError, concat, concatMap, defer, from, map, of, reduce } from 'rxjs';
 import { sluiceError } from '../../errors/from-system.ts';
 import { exactSize } from '../../operators/exact-size.ts';
+import { SMALL_FILE_BYTES } from '../../protocol/block.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
 import type { Valve } from '../../streams/valve.ts';
-import { SMALL_FILE_BYTES, type TreeCount, type TreeFile, type TreeItem } from '../../transfer/tree.ts';
+import type { TreeCount, TreeFile, TreeItem } from '../../transfer/tree.ts';
 import { ContentDigest } from './content-digest.ts';
 import { ContentWriter } from './content-writer.ts';
 import { type ContentProof, type TreeHeader, failureOf } from './messages.ts';

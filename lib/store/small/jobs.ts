@@ -1,0 +1,191 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  futimesSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readSync,
+  readlinkSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { SMALL_FILE_BYTES } from '../../protocol/block.ts';
+import { type Entry, PERMISSION_BITS } from '../../protocol/entry.ts';
+import { entryOf } from '../entry-of.ts';
+import { keptName, passingName } from '../part-names.ts';
+import { isInside } from '../path-gate.ts';
+
+/** A folder of a store: the store's real root, and the names that lead to it from there. */
+export interface JobFolder {
+  readonly root: string;
+  readonly names: readonly string[];
+}
+
+/** What one job needs and what it gives, by its type. */
+export interface FolderJobs {
+  /** What names of the folder are; those that are gone are left out. */
+  readonly entries: { readonly asks: { readonly of: readonly string[] }; readonly gives: Entry[] };
+  /** Finds that a file may be written under a name. */
+  readonly check: { readonly asks: { readonly name: string }; readonly gives: true };
+  readonly read: {
+    readonly asks: { readonly name: string };
+    readonly gives: { readonly entry: Entry; readonly bytes: Uint8Array };
+  };
+  /** Writes a file, whole or not at all, and says whether an older try at it has left a part. */
+  readonly write: { readonly asks: SmallContent; readonly gives: { readonly hasKept: boolean } };
+}
+
+/** A file to write. */
+export interface SmallContent {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Permission bits. @default those of the replaced file, or the system's */
+  readonly mode?: number | undefined;
+  /** Modified time in milliseconds since 1970. @default now */
+  readonly modified?: number | undefined;
+  readonly replace: boolean;
+  readonly fsync: boolean;
+}
+
+export type JobType = keyof FolderJobs;
+export type JobAsks<T extends JobType> = FolderJobs[T]['asks'];
+export type JobGives<T extends JobType> = FolderJobs[T]['gives'];
+export type FolderJob = { [T in JobType]: { readonly type: T; readonly folder: JobFolder } & JobAsks<T> }[JobType];
+
+/**
+ * Does jobs one after the other with calls that wait for the disk, in the calling thread. What one cannot do, for
+ * whatever reason, it leaves undone and gives `undefined`: the ordinary way finds the reason.
+ */
+export const doJobs = (jobs: readonly FolderJob[]): unknown[] => {
+  const folders = new HeldFolders();
+  try {
+    return jobs.map((job) => attempt(() => doJob(folders.location(job.folder), job)));
+  } finally {
+    folders.close();
+  }
+};
+
+const doJob = (folder: string, job: FolderJob): JobGives<JobType> => {
+  switch (job.type) {
+    case 'entries':
+      return job.of.flatMap((name) => attempt(() => entryOf(name, lstatSync(`${folder}/${name}`))) ?? []);
+    case 'check':
+      modeOfReplaced(`${folder}/${job.name}`);
+      return true;
+    case 'read':
+      return readSmall(folder, job.name);
+    case 'write':
+      return writeSmall(folder, job);
+  }
+};
+
+const attempt = <T>(act: () => T): T | undefined => {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
+};
+
+/** The folders of a run of jobs, held open while it lasts: what was checked to be inside the root is what is used. */
+class HeldFolders {
+  readonly #held = new Map<string, number>();
+
+  /** A path to the folder itself; throws if it leads out of the root. */
+  location({ root, names }: JobFolder): string {
+    const path = join(root, ...names);
+    const fd = this.#held.get(path) ?? this.#open(path, root);
+    return `/proc/self/fd/${fd}`;
+  }
+
+  close(): void {
+    for (const fd of this.#held.values()) closeSync(fd);
+  }
+
+  #open(path: string, root: string): number {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    if (!attempt(() => isInside(root, readlinkSync(`/proc/self/fd/${fd}`)))) {
+      closeSync(fd);
+      throw new Error('leads out of the root');
+    }
+    this.#held.set(path, fd);
+    return fd;
+  }
+}
+
+/** The permissions of the file that has a name, if one has; throws if something else has it. */
+const modeOfReplaced = (location: string): number | undefined => {
+  const stats = lstatSync(location, { throwIfNoEntry: false });
+  if (stats !== undefined && !stats.isFile()) throw new Error('something else has the name');
+  return stats && stats.mode & PERMISSION_BITS;
+};
+
+const readSmall = (folder: string, name: string): JobGives<'read'> => {
+  const fd = openSync(`${folder}/${name}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const before = fstatSync(fd);
+    if (!before.isFile() || before.size > SMALL_FILE_BYTES) throw new Error('not a small file');
+    const bytes = Buffer.allocUnsafeSlow(before.size);
+    for (let at = 0; at < bytes.length;) {
+      const read = readSync(fd, bytes, at, bytes.length - at, at);
+      if (read === 0) throw new Error('shrank');
+      at += read;
+    }
+    const after = fstatSync(fd);
+    if (after.size !== before.size || after.mtimeMs !== before.mtimeMs) throw new Error('changed');
+    return { entry: entryOf(name, before), bytes };
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const writeSmall = (folder: string, content: SmallContent): JobGives<'write'> => {
+  const { name, replace, fsync } = content;
+  const target = `${folder}/${name}`;
+  const hidden = `${folder}/${passingName()}`;
+  const replacedMode = modeOfReplaced(target);
+  try {
+    writeHidden(hidden, { ...content, mode: content.mode ?? replacedMode });
+    if (replace) renameSync(hidden, target);
+    else {
+      // A hard link fails if the name is taken, which a rename does not.
+      linkSync(hidden, target);
+      unlinkSync(hidden);
+    }
+  } catch (error) {
+    attempt(() => unlinkSync(hidden));
+    throw error;
+  }
+  if (fsync) flushFolder(folder);
+  return { hasKept: existsSync(`${folder}/${keptName(name)}`) };
+};
+
+const writeHidden = (location: string, { bytes, mode, modified, fsync }: SmallContent): void => {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const fd = openSync(location, flags, mode);
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+    // Again, because the system takes its mask off the permissions of a new file.
+    if (mode !== undefined) fchmodSync(fd, mode);
+    if (modified !== undefined) futimesSync(fd, new Date(modified), new Date(modified));
+    if (fsync) fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+};
+
+const flushFolder = (location: string): void => {
+  const fd = openSync(location, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+};

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, describe, it } from 'node:test';
+import { SMALL_FILE_BYTES } from '../../../lib/protocol/block.ts';
+import { keptName } from '../../../lib/store/part-names.ts';
+import { type FolderJob, type JobAsks, type JobGives, type JobType, doJobs } from '../../../lib/store/small/jobs.ts';
+import { temporaryFolder } from '../../helpers/folder.ts';
+import { checkLeaks } from '../../helpers/leak-check.ts';
+
+checkLeaks();
+
+/** A root with a file, and a folder and a file outside of it that links lead to. */
+const world = async (test: TestContext) => {
+  const base = await temporaryFolder(test);
+  const root = join(base, 'root');
+  const outside = join(base, 'outside');
+  await mkdir(join(root, 'pub'), { recursive: true });
+  await mkdir(outside);
+  await writeFile(join(root, 'pub', 'file'), 'mine', { mode: 0o640 });
+  await writeFile(join(outside, 'file'), 'secret');
+  await symlink(outside, join(root, 'out'));
+  await symlink(join(outside, 'file'), join(root, 'pub', 'link'));
+  const doJob = <T extends JobType>(type: T, asks: JobAsks<T>, names: readonly string[] = ['pub']) =>
+    doJobs([{ type, folder: { root, names }, ...asks } as FolderJob])[0] as JobGives<T> | undefined;
+  return { root, outside, doJob, at: (...names: string[]) => join(root, 'pub', ...names) };
+};
+
+const content = (name: string, text: string) => ({ name, bytes: Buffer.from(text), replace: true, fsync: false });
+
+describe('jobs in folders', () => {
+  it('write a file with its time and permissions, and leave nothing beside it', async (test) => {
+    const { doJob, at } = await world(test);
+    const written = doJob('write', { ...content('new', 'text'), mode: 0o606, modified: -86_400_000, fsync: true });
+    assert.deepEqual(written, { hasKept: false });
+    assert.equal(await readFile(at('new'), 'utf8'), 'text');
+    const stats = await stat(at('new'));
+    assert.equal(stats.mode & 0o777, 0o606);
+    assert.equal(stats.mtimeMs, -86_400_000);
+    assert.deepEqual((await readdir(at())).sort(), ['file', 'link', 'new']);
+  });
+
+  it('replace a file and keep its permissions', async (test) => {
+    const { doJob, at } = await world(test);
+    assert.ok(doJob('write', content('file', 'newer')));
+    assert.equal(await readFile(at('file'), 'utf8'), 'newer');
+    assert.equal((await stat(at('file'))).mode & 0o777, 0o640);
+  });
+
+  it('leave undone what would replace a file against its will, or anything that is no file', async (test) => {
+    const { doJob, at, outside } = await world(test);
+    await mkdir(at('folder'));
+    assert.equal(doJob('write', { ...content('file', 'newer'), replace: false }), undefined);
+    for (const name of ['folder', 'link']) {
+      assert.equal(doJob('check', { name }), undefined);
+      assert.equal(doJob('write', content(name, 'newer')), undefined);
+    }
+    assert.equal(await readFile(at('file'), 'utf8'), 'mine');
+    assert.equal(await readFile(join(outside, 'file'), 'utf8'), 'secret');
+    assert.deepEqual((await readdir(at())).sort(), ['file', 'folder', 'link']);
+  });
+
+  it('say that an older try at the file has left a part', async (test) => {
+    const { doJob, at } = await world(test);
+    await writeFile(at(keptName('file')), 'half');
+    assert.deepEqual(doJob('write', content('file', 'newer')), { hasKept: true });
+  });
+
+  it('do nothing in a folder that leads out of the root, or that is not there', async (test) => {
+    const { doJob, outside } = await world(test);
+    for (const names of [['out'], ['nowhere']]) {
+      assert.equal(doJob('write', content('new', 'text'), names), undefined);
+      assert.equal(doJob('read', { name: 'file' }, names), undefined);
+      assert.equal(doJob('check', { name: 'new' }, names), undefined);
+      assert.equal(doJob('entries', { of: ['file'] }, names), undefined);
+    }
+    assert.deepEqual(await readdir(outside), ['file']);
+  });
+
+  it('read a small file, and no other', async (test) => {
+    const { doJob, at } = await world(test);
+    await writeFile(at('largest'), Buffer.alloc(SMALL_FILE_BYTES, 7));
+    await writeFile(at('larger'), Buffer.alloc(SMALL_FILE_BYTES + 1));
+    await writeFile(at('empty'), '');
+    const read = doJob('read', { name: 'file' });
+    assert.equal(Buffer.from(read?.bytes ?? []).toString(), 'mine');
+    assert.equal(read?.entry.size, 4);
+    assert.equal(doJob('read', { name: 'largest' })?.bytes.length, SMALL_FILE_BYTES);
+    assert.equal(doJob('read', { name: 'empty' })?.bytes.length, 0);
+    for (const name of ['larger', 'link', '.', 'nowhere']) assert.equal(doJob('read', { name }), undefined, name);
+  });
+
+  it('give the entries of names that are there', async (test) => {
+    const { doJob } = await world(test);
+    const entries = doJob('entries', { of: ['file', 'gone', 'link'] });
+    assert.deepEqual(
+      entries?.map(({ name, kind }) => [name, kind]),
+      [
+        ['file', 'file'],
+        ['link', 'link'],
+      ],
+    );
+  });
+});
