@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Observable } from 'rxjs';
 import type { SluiceError } from '../errors/errors.ts';
 import type { DataPorts } from './data-ports.ts';
-import type { NativeLimits } from './native/limits.ts';
+import type { ConversationLimits } from './limits.ts';
 import type { Session } from './session.ts';
 
 /** What the server lends to a dialect for one accepted connection. */
@@ -23,7 +23,7 @@ export interface ServerContext {
   /** Name and version of the server program. */
   readonly agent: string;
   /** How much may come and how long to wait for it, as far as the dialect knows such a thing. */
-  readonly limits: NativeLimits;
+  readonly limits: ConversationLimits;
 }
 
 /**

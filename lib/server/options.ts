@@ -1,5 +1,5 @@
 import { type DataPorts, isOnePort } from '../dialects/data-ports.ts';
-import { DEFAULT_LIMITS, type NativeLimits } from '../dialects/native/limits.ts';
+import { DEFAULT_LIMITS, type ConversationLimits } from '../dialects/limits.ts';
 import { type DialectName, parseDialect } from '../dialects/registry.ts';
 import { checkMilliseconds } from '../errors/check-milliseconds.ts';
 import { OptionError } from '../errors/errors.ts';
@@ -45,8 +45,8 @@ export interface ServeOptions {
   readonly maxTransfersInAll?: number;
   /** Milliseconds that an unfinished transfer is kept to be taken up again. @default 7 days */
   readonly keepPartsMs?: number;
-  /** Limits of the conversation; see `NativeLimits` for each default. */
-  readonly limits?: Partial<NativeLimits>;
+  /** Limits of the conversation; see `ConversationLimits` for each default. */
+  readonly limits?: Partial<ConversationLimits>;
   /** When aborted, the server takes no new work, lets running requests end, and completes. */
   readonly stop?: AbortSignal;
   /** Milliseconds that running requests get after `stop`. @default 30 000 */
@@ -57,7 +57,7 @@ export type CheckedServeOptions = Required<
   Omit<ServeOptions, 'root' | 'store' | 'stop' | 'limits' | 'port' | 'listen'>
 > &
   Pick<ServeOptions, 'root' | 'store' | 'stop'> & {
-    readonly limits: NativeLimits;
+    readonly limits: ConversationLimits;
     readonly listen: readonly Required<ServerPort>[];
   };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { lastValueFrom, toArray } from 'rxjs';
-import { DEFAULT_LIMITS, type NativeLimits } from '../../lib/dialects/native/limits.ts';
+import { DEFAULT_LIMITS, type ConversationLimits } from '../../lib/dialects/limits.ts';
 import {
   decodeClientMessage,
   decodeHello,
@@ -138,7 +138,7 @@ describe('the protocol’s document', () => {
 
   it('names the limits that the code has', () => {
     const said = new Map([...rowsOf('limit'), ...rowsOf('deadline')].map(([name = '', value = '']) => [name, value]));
-    const NAMES: Readonly<Record<keyof NativeLimits, string>> = {
+    const NAMES: Readonly<Record<keyof ConversationLimits, string>> = {
       helloFrame: 'first frame of a connection',
       controlFrame: 'control frame',
       dataFrame: 'content frame',
@@ -150,7 +150,7 @@ describe('the protocol’s document', () => {
       quietMs: 'silence until the peer is asked for a sign of life',
       stallMs: 'silence until the peer counts as gone',
     };
-    for (const [name, value] of Object.entries(DEFAULT_LIMITS) as [keyof NativeLimits, number][])
+    for (const [name, value] of Object.entries(DEFAULT_LIMITS) as [keyof ConversationLimits, number][])
       assert.equal(said.get(NAMES[name]), name.endsWith('Ms') ? `${value / 1000} s` : String(value), name);
   });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { concat, lastValueFrom, map, of, timer } from 'rxjs';
-import type { NativeLimits } from '../../lib/dialects/native/limits.ts';
+import type { ConversationLimits } from '../../lib/dialects/limits.ts';
 import { pump } from '../../lib/index.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { GatedSink } from '../helpers/gated-sink.ts';
@@ -63,7 +63,7 @@ describe('content that stands still', () => {
   const QUICK = { quietMs: 40, stallMs: 200 };
   const RESTS_MS = 800;
 
-  const bigFile = async (test: TestContext, limits: Partial<NativeLimits>) => {
+  const bigFile = async (test: TestContext, limits: Partial<ConversationLimits>) => {
     const server = await startServer(test, { limits });
     await writeFile(join(server.root, 'big'), '');
     await truncate(join(server.root, 'big'), GIB);

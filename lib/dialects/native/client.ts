@@ -6,7 +6,7 @@ import { availableDigests } from '../../operators/digest.ts';
 import type { ClientDialect } from '../dialect.ts';
 import { ClientSession } from './client-session.ts';
 import { ControlChannel, connectionLost } from './control-channel.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
 import { PROTOCOL_VERSION, type Welcome, decodeWelcome, remoteError } from './messages.ts';
 
 export interface NativeClientOptions {

@@ -34,7 +34,7 @@ import { sluiceError } from '../../errors/from-system.ts';
 import { checkPath } from '../../protocol/path.ts';
 import type { Command, Reply, Session } from '../session.ts';
 import { connectionLost } from './control-channel.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
+import { DEFAULT_LIMITS } from '../limits.ts';
 import { ListingPages, type Page } from './listing-pages.ts';
 import {
   MessageError,

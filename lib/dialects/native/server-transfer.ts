@@ -10,7 +10,7 @@ import type { ArrivingContent } from '../session.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeer, connectData } from './data-connections.ts';
-import { DEFAULT_LIMITS, type NativeLimits } from './limits.ts';
+import { DEFAULT_LIMITS, type ConversationLimits } from '../limits.ts';
 import type { ContentProof, ReplyMessage, TransferRequest, TreeRequest } from './messages.ts';
 import type { RunningRequest } from './running-request.ts';
 import { receiveTree, sendTree } from './tree-content.ts';
@@ -22,7 +22,7 @@ export interface ServerTransferOptions {
   readonly control: ControlChannel;
   readonly awaitPeer: AwaitPeer;
   readonly digestName: DigestName;
-  readonly limits: NativeLimits;
+  readonly limits: ConversationLimits;
 }
 
 type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;

@@ -22,7 +22,7 @@ import { type DataPorts, isOnePort } from '../data-ports.ts';
 import type { OpenServerDialect, ServerDialect, SessionHost } from '../dialect.ts';
 import { ControlChannel } from './control-channel.ts';
 import { type AwaitPeer, SharedPort, awaitOnOnePort, awaitOnOwnPort, isToken } from './data-connections.ts';
-import type { NativeLimits } from './limits.ts';
+import type { ConversationLimits } from '../limits.ts';
 import { type Hello, PROTOCOL_VERSION, decodeHello, errorMessage } from './messages.ts';
 import { ServerConversation } from './server-conversation.ts';
 
@@ -47,14 +47,14 @@ interface NativeServerOptions {
   readonly transfers: number;
   /** Name and version of the server program, as told to the client. */
   readonly agent: string;
-  readonly limits: NativeLimits;
+  readonly limits: ConversationLimits;
 }
 
 /** One listening port that speaks the native protocol. */
 class NativeServer implements ServerDialect {
   readonly takesData: boolean;
   readonly #options: NativeServerOptions;
-  readonly #limits: NativeLimits;
+  readonly #limits: ConversationLimits;
   readonly #sharedPort = new SharedPort();
   readonly #awaitPeer: AwaitPeer;
 

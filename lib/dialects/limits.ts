@@ -1,5 +1,8 @@
-/** What a native conversation may take, in bytes, items and milliseconds. */
-export interface NativeLimits {
+/**
+ * What a conversation may take, in bytes, items and milliseconds. Classic dialects know of `dataMs`, `idleMs` and
+ * `stallMs`; the rest is for `native`.
+ */
+export interface ConversationLimits {
   /** Largest control frame before the hello. */
   readonly helloFrame: number;
   /** Largest control frame. */
@@ -22,7 +25,7 @@ export interface NativeLimits {
   readonly stallMs: number;
 }
 
-export const DEFAULT_LIMITS: NativeLimits = {
+export const DEFAULT_LIMITS: ConversationLimits = {
   helloFrame: 4 * 1024,
   controlFrame: 64 * 1024,
   dataFrame: 1024 * 1024,
