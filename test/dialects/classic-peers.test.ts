@@ -114,6 +114,21 @@ describe('a framed client', () => {
   });
 });
 
+describe('a server that waits for a data connection', () => {
+  const COMMANDS = { framed: rawFrame('ls'), words: 'ls', blocks: '' } as const;
+  for (const dialect of ['framed', 'words', 'blocks'] as const)
+    for (const leave of ['reset', 'end'] as const)
+      it(`ends the session of a client that has left (${dialect}, ${leave})`, async (test) => {
+        const server = await start(test, dialect);
+        const control = await connectRaw(test, server.port);
+        control.write(dialect === 'blocks' ? `OPEN ${await freePorts(1)}\n\n` : COMMANDS[dialect]);
+        await arrival(control);
+        if (leave === 'reset') control.reset();
+        else control.socket.destroy();
+        await until('the session has ended', () => server.events.some(({ type }) => type === 'session-closed'));
+      });
+});
+
 describe('a listing', () => {
   it('is refused where a name in it could lead elsewhere', () => {
     for (const text of ['../a', 'a/b', 'a\u001b[2J', 'total 1\n-rw-r--r-- 1 a b 12 Jan 1 10:00 ../x'])

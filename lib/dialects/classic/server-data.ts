@@ -1,10 +1,29 @@
-import { EMPTY, type Observable, catchError, ignoreElements, map, tap } from 'rxjs';
+import {
+  EMPTY,
+  NEVER,
+  type Observable,
+  catchError,
+  ignoreElements,
+  isEmpty,
+  map,
+  merge,
+  mergeMap,
+  switchMap,
+  take,
+  tap,
+  throwError,
+  timer,
+} from 'rxjs';
 import { sluiceError } from '../../errors/from-system.ts';
 import type { Listener } from '../../net/listen.ts';
 import { withLine } from './content.ts';
 import { awaitData } from './data-connection.ts';
-import { Line } from './line.ts';
+import { anything } from './forms.ts';
+import { Line, connectionLost } from './line.ts';
 import type { ServerTurn } from './server.ts';
+
+// Whoever has said its last word may still come for the answer, if it comes soon.
+const HALF_CLOSED_MS = 1000;
 
 export interface WaitForData {
   /** Opens the port. */
@@ -16,15 +35,18 @@ export interface WaitForData {
 }
 
 /**
- * Does the data part of a command on a connection that the client makes. Completes in any case: what failed was told
- * on the data connection, at least by breaking it off, and the next command may come.
+ * Does the data part of a command on a connection that the client makes, which is not waited for when the client has
+ * left. Completes in any case: what failed was told on the data connection, at least by breaking it off, and the next
+ * command may come.
  */
 export const withAwaitedData = (
   { line, context: { limits } }: ServerTurn,
   { listener$, announce, excuse }: WaitForData,
   use: (data: Line) => Observable<unknown>,
 ): Observable<never> => {
-  const data$ = awaitData(listener$, line.peer, limits.dataMs, announce).pipe(
+  const socket$ = awaitData(listener$, line.peer, limits.dataMs, announce);
+  const data$ = merge(socket$, departure(line)).pipe(
+    take(1),
     map((socket) => new Line(socket, limits.stallMs)),
   );
   return withLine(data$, (data) => use(data).pipe(tap({ error: () => data.reset() }))).pipe(
@@ -35,3 +57,11 @@ export const withAwaitedData = (
     }),
   );
 };
+
+/** Never emits; errors with `CLOSED_EARLY` when the peer has left. One that says something is there. */
+const departure = (control: Line): Observable<never> =>
+  control.take(anything).pipe(
+    isEmpty(),
+    switchMap((hasEnded) => (hasEnded ? timer(HALF_CLOSED_MS) : NEVER)),
+    mergeMap(() => throwError(() => connectionLost())),
+  );
