@@ -8,7 +8,7 @@ import { type DialectName } from '../../lib/index.ts';
 import { findSize } from '../../lib/dialects/cloud/sized-header.ts';
 import { cftpEncoder } from '../../lib/dialects/cftp/content.ts';
 import { parseListing } from '../../lib/dialects/classic/listing.ts';
-import { arrival } from '../helpers/classic-cases.ts';
+import { arrival, whole } from '../helpers/classic-cases.ts';
 import { valuesOf } from '../helpers/collect.ts';
 import { inPiecesOf } from '../helpers/cuts.ts';
 import { failsWith } from '../helpers/errors.ts';
@@ -127,6 +127,52 @@ describe('a server that waits for a data connection', () => {
         else control.socket.destroy();
         await until('the session has ended', () => server.events.some(({ type }) => type === 'session-closed'));
       });
+});
+
+describe('a client whose content ends with its connection', () => {
+  /** Has a file asked for, and gives both connections when the server's part of it may begin. */
+  const asked = async (test: TestContext, dialect: 'framed' | 'words' | 'blocks') => {
+    const port = await openRawPort(test);
+    const client = await startClient(test, port, { dialect, retries: 0 });
+    const folder = await temporaryFolder(test);
+    const done = lastValueFrom(client.download(['a'], join(folder, 'a')));
+    const control = await port.accept();
+    const command = String(await arrival(control));
+    const wanted = Number(/\d+/.exec(command.replace(/^\d{10}/, ''))?.[0] ?? 0);
+    const own = await openRawPort(test, { port: wanted });
+    const answers = { framed: rawFrame(String(own.port)), words: String(own.port), blocks: `OPENED ${own.port}\n\n` };
+    control.write(answers[dialect]);
+    const data = await own.accept();
+    if (dialect !== 'words') await arrival(data);
+    return { done, control, data, folder };
+  };
+  const FULL = '1024'.padEnd(4 + 1024, 'x');
+  const PARTS = { framed: rawFrame('half'), words: FULL, blocks: 'half' };
+
+  for (const dialect of ['framed', 'words', 'blocks'] as const) {
+    it(`keeps it where the server lives on (${dialect})`, async (test) => {
+      const { done, data, folder } = await asked(test, dialect);
+      data.socket.end(PARTS[dialect]);
+      await done;
+      assert.equal(await readFile(join(folder, 'a'), 'latin1'), dialect === 'words' ? FULL.slice(4) : 'half');
+    });
+
+    it(`keeps nothing where the server has died (${dialect})`, async (test) => {
+      const { done, control, data, folder } = await asked(test, dialect);
+      await whole(data, PARTS[dialect]);
+      data.socket.destroy();
+      control.socket.destroy();
+      await failsWith('CLOSED_EARLY', done);
+      assert.deepEqual(await readdir(folder), []);
+    });
+  }
+
+  it('takes a connection without a frame for an empty file, of a words server that lives on', async (test) => {
+    const { done, data, folder } = await asked(test, 'words');
+    data.socket.end();
+    assert.equal((await done).bytes, 0);
+    assert.deepEqual(await readdir(folder), ['a']);
+  });
 });
 
 describe('a listing', () => {

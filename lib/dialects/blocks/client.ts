@@ -25,6 +25,7 @@ import {
   refusedWhereBroken,
   sendUpload,
   sizeOf,
+  stillThere,
   takeInTime,
   unsupported,
 } from '../classic/client.ts';
@@ -60,7 +61,7 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
       );
     case 'download':
       return request(`GET\nFILENAME: ${pathText(command.path)}\n\n`, (data) =>
-        receiveDownload(command, receiveContent(data, untilEnd())),
+        receiveDownload(command, receiveContent(data, untilEnd(), { meant$: stillThere(line) })),
       );
     case 'upload': {
       assertPlainUpload('blocks', command);

@@ -1,4 +1,5 @@
 import {
+  EMPTY,
   type MonoTypeOperatorFunction,
   NEVER,
   Observable,
@@ -124,6 +125,8 @@ export interface ReceiveOptions {
   readonly silenceMs?: () => number;
   /** Emits when the peer has begun something else: if nothing more comes then, the content is over. @default never */
   readonly over$?: Observable<unknown>;
+  /** Asked where only the connection's end ends the content: completes if the peer meant it, errors if not. @default yes */
+  readonly meant$?: Observable<never>;
 }
 
 // Between the sign that a content is over and the end: what is still on the way gets so long to arrive.
@@ -142,7 +145,7 @@ export const receiveContent =
 const receive = (
   line: Line,
   decoder: ContentDecoder,
-  { silenceMs = () => line.stallMs, over$ = NEVER }: ReceiveOptions,
+  { silenceMs = () => line.stallMs, over$ = NEVER, meant$ = EMPTY }: ReceiveOptions,
   open$: Observable<boolean>,
 ): Observable<Buffer> =>
   new Observable((subscriber) => {
@@ -161,7 +164,12 @@ const receive = (
     const finish = () =>
       attempt(() => {
         decoder.finish();
-        subscriber.complete();
+        subscriber.add(
+          meant$.subscribe({
+            error: (error: unknown) => subscriber.error(error),
+            complete: () => subscriber.complete(),
+          }),
+        );
       });
     // A content may be whole before its first byte.
     if (decoder.read(NOTHING).endsAt !== undefined) return subscriber.complete();

@@ -10,6 +10,7 @@ import {
   receiveDownload,
   refusedWhereBroken,
   sendUpload,
+  stillThere,
   takeInTime,
   unsupported,
 } from '../classic/client.ts';
@@ -41,7 +42,7 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
       return withLine(openData('get', line, context), (data) =>
         concat(
           data.say(frame(pathText(command.path))),
-          receiveDownload(command, receiveContent(data, framedDecoder(noAnswer))),
+          receiveDownload(command, receiveContent(data, framedDecoder(noAnswer), { meant$: stillThere(line) })),
         ),
       );
     case 'upload':

@@ -7,6 +7,7 @@ import {
   receiveDownload,
   refusedWhereBroken,
   sendUpload,
+  stillThere,
   takeInTime,
   unsupported,
 } from '../classic/client.ts';
@@ -39,7 +40,10 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
       return withData(['ls', ...command.path.slice(0, 1).map(() => pathText(command.path))].join(' '), list);
     case 'download':
       return withData(`get ${pathText(command.path)}`, (data) =>
-        receiveDownload(command, receiveContent(data, new WordsDecoder())),
+        receiveDownload(
+          command,
+          receiveContent(data, new WordsDecoder({ mayBeEmpty: true }), { meant$: stillThere(line) }),
+        ),
       );
     case 'upload':
       assertPlainUpload('words', command);

@@ -6,8 +6,11 @@ import { saidError } from '../classic/remote-text.ts';
 
 const HEADER_BYTES = 4;
 
-/** Payload bytes of a full frame; a shorter one is the last. */
+/** Payload bytes of a frame that has another one behind it. */
 const FRAME_BYTES = 1024;
+
+// What four digits can tell: the listing of some servers is a single frame, however long.
+const MAX_FRAME_BYTES = 9999;
 
 /** Said in place of the content, without a frame, by whoever has no such file. */
 export const NO_FILE = 'File does not exist!!!';
@@ -36,16 +39,22 @@ export const wordsEncoder = (pauseMs: number): ContentEncoder => {
 };
 
 /**
- * Content in frames of at most 1024 bytes. It ends with a shorter one; because senders of whole frames only send none,
- * it may also be over behind a full one, where the peer ends the connection or has gone on to something else. A text
- * in place of the first frame is why there is no content, and becomes a `RemoteError`.
+ * Content in frames of 1024 bytes, up to one of another length. Because senders of whole frames only send no shorter
+ * one, it may also be over behind a full one, where the peer ends the connection or has gone on to something else. A
+ * text in place of the first frame is why there is no content, and becomes a `RemoteError`.
  */
 export class WordsDecoder implements ContentDecoder {
-  readonly #frames = new FrameDecoder(() => FRAME_BYTES, HEADER_BYTES);
+  readonly #frames = new FrameDecoder(() => MAX_FRAME_BYTES, HEADER_BYTES);
+  readonly #mayBeEmpty: boolean;
   /** What came before the first frame was whole. */
   #start = NOTHING;
   #isText = false;
   #hasBegun = false;
+
+  /** `mayBeEmpty`: whether a connection that ends without a frame brought an empty content, not none. */
+  constructor({ mayBeEmpty = false } = {}) {
+    this.#mayBeEmpty = mayBeEmpty;
+  }
 
   /** Whether nothing says that more has to come. */
   get mayBeOver(): boolean {
@@ -65,7 +74,7 @@ export class WordsDecoder implements ContentDecoder {
       for (const { length, left, bytes } of this.#frames.decode(chunk)) {
         this.#hasBegun = true;
         content.push(bytes);
-        if (left === 0 && length < FRAME_BYTES) return { content, endsAt: chunk.length };
+        if (left === 0 && length !== FRAME_BYTES) return { content, endsAt: chunk.length };
       }
       return { content };
     } catch (error) {
@@ -77,6 +86,7 @@ export class WordsDecoder implements ContentDecoder {
 
   finish(): void {
     if (this.#isText) throw this.#said();
+    if (this.#mayBeEmpty) this.peerWentOn();
     if (!this.mayBeOver) throw contentLost();
   }
 
