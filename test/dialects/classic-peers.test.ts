@@ -175,6 +175,21 @@ describe('a client whose content ends with its connection', () => {
   });
 });
 
+describe('a words client', () => {
+  it('takes a listing in one frame of more than 1024 bytes', async (test) => {
+    const port = await openRawPort(test);
+    const client = await startClient(test, port, { dialect: 'words' });
+    const listing = valuesOf(client.list([]));
+    const control = await port.accept();
+    await arrival(control);
+    const own = await openRawPort(test);
+    control.write(String(own.port));
+    const names = Array.from({ length: 200 }, (_, index) => `a file ${index + 100}.txt\n`).join('');
+    (await own.accept()).write(`${names.length}${names}`);
+    assert.equal((await listing).length, 200);
+  });
+});
+
 describe('a listing', () => {
   it('is refused where a name in it could lead elsewhere', () => {
     for (const text of ['../a', 'a/b', 'a\u001b[2J', 'total 1\n-rw-r--r-- 1 a b 12 Jan 1 10:00 ../x'])
