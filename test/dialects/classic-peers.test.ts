@@ -7,7 +7,7 @@ import { lastValueFrom } from 'rxjs';
 import { type DialectName } from '../../lib/index.ts';
 import { findSize } from '../../lib/dialects/cloud/sized-header.ts';
 import { cftpEncoder } from '../../lib/dialects/cftp/content.ts';
-import { parseListing } from '../../lib/dialects/classic/listing.ts';
+import { parseListing, parseListingOrError } from '../../lib/dialects/classic/listing.ts';
 import { arrival, whole } from '../helpers/classic-cases.ts';
 import { valuesOf } from '../helpers/collect.ts';
 import { inPiecesOf } from '../helpers/cuts.ts';
@@ -191,6 +191,12 @@ describe('a words client', () => {
 });
 
 describe('a listing', () => {
+  it('is an error where it holds what a shell complains of', () => {
+    for (const text of ['2ls: cannot access x: No such file', "2\nls: cannot access 'x': No such file\n"])
+      assert.throws(() => parseListingOrError(text), { code: 'NOT_FOUND' }, text);
+    assert.equal(parseListingOrError('2\nlsof: notes\n').length, 2);
+  });
+
   it('is refused where a name in it could lead elsewhere', () => {
     for (const text of ['../a', 'a/b', 'a\u001b[2J', 'total 1\n-rw-r--r-- 1 a b 12 Jan 1 10:00 ../x'])
       assert.throws(() => parseListing(text), { code: 'PATH_INVALID' }, text);

@@ -44,9 +44,13 @@ export const parseListing = (text: string): Entry[] => {
   return entries;
 };
 
-/** The same, for servers that have no other place for an error; errors with what the server says. */
+// The exit status of `ls`, glued to what it complains of or on a line of its own.
+const SHELL_ERROR = /^[1-9]\d*\n?((?:\/bin\/)?(?:ls|sh): .*)/;
+
+/** The same, for servers that have no other place for an error; throws what the server says. */
 export const parseListingOrError = (text: string): Entry[] => {
-  if (/^Error: .*\n?$/.test(text)) throw saidError(text);
+  const [, said] = SHELL_ERROR.exec(text) ?? [];
+  if (said !== undefined || /^Error: .*\n?$/.test(text)) throw saidError(said ?? text);
   return parseListing(text);
 };
 
