@@ -345,6 +345,25 @@ describe('the cloud dialect', () => {
     );
   });
 
+  it('leaves a server in the folder where it came, for that may be the folder of all its clients', async (test) => {
+    const port = await openRawPort(test);
+    const client = startClient(test, port, { dialect: 'cloud' });
+    const server = await port.accept();
+    server.write('OK@Welcome to the server');
+    const answer = async (command: string, reply: string) => {
+      assert.equal(String(await arrival(server)), command);
+      server.write(reply);
+    };
+    const listing = valuesOf((await client).list(['d1', 'd2']));
+    for (const folder of ['d1', 'd2']) await answer(`CHDIR ${folder}`, 'OK@Directory changed to /somewhere');
+    await answer('DIR', 'OK@a.txt');
+    assert.equal((await listing).length, 1);
+    const quitting = (await client).quit();
+    for (let up = 0; up < 2; up += 1) await answer('CHDIR ..', 'OK@Directory changed to /somewhere');
+    await answer('DISCONNECT', 'DISCONNECTED@Disconnected');
+    await quitting;
+  });
+
   it('goes up to the root and no further', async (test) => {
     const { port } = await start(test, 'cloud');
     const peer = await connectRaw(test, port);

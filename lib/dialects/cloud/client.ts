@@ -1,4 +1,4 @@
-import { EMPTY, type Observable, concat, defer, ignoreElements, map, mergeMap, of, tap } from 'rxjs';
+import { EMPTY, type Observable, catchError, concat, defer, ignoreElements, map, mergeMap, of, tap } from 'rxjs';
 import { ProtocolError } from '../../errors/errors.ts';
 import { type MessageForm, SILENCE_STEP_MS } from '../../net/take-message.ts';
 import type { RemotePath } from '../../protocol/path.ts';
@@ -41,8 +41,10 @@ class CloudTalk implements ClientTalk {
     return this.#reply(/^OK@/);
   }
 
+  /** Goes back first: some servers have one folder for all sessions to stand in. */
   quit(): Observable<never> {
-    return this.#ask('DISCONNECT', /^DISCONNECTED@|^$/);
+    const home$ = this.#enter([]).pipe(catchError(() => EMPTY));
+    return concat(home$, this.#ask('DISCONNECT', /^DISCONNECTED@|^$/));
   }
 
   execute(command: Command): Observable<Reply> {
