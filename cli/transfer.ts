@@ -27,9 +27,16 @@ export const runTransfer = async (
   reporter: Reporter,
 ): Promise<void> => {
   const start = performance.now();
-  const { state, bytes, resumed = 0, unverified } = await lastValueFrom(progress$.pipe(telling(label, reporter)));
+  const {
+    state,
+    bytes,
+    resumed = 0,
+    unverified,
+    digestSent,
+  } = await lastValueFrom(progress$.pipe(telling(label, reporter)));
   const seconds = (performance.now() - start) / 1000;
-  const facts = { bytes, ...(resumed > 0 && { resumed }), ...(unverified && { unverified }), seconds };
+  const proof = { ...(unverified && { unverified }), ...(digestSent && { digestSent }) };
+  const facts = { bytes, ...(resumed > 0 && { resumed }), ...proof, seconds };
   reporter.result({ type: state, ...label, ...facts }, [outcomeLine(label, state, facts)]);
 };
 
@@ -84,23 +91,29 @@ const treeLine = ({ from, to }: TransferLabel, { files, bytes, skipped, failed, 
   return `${display(from)} -> ${display(to)}: ${amount} in ${formatSeconds(seconds)} (${rate}), verified${left}`;
 };
 
-interface TransferFacts {
+type Proof = Pick<TransferProgress, 'unverified' | 'digestSent'>;
+
+interface TransferFacts extends Proof {
   readonly bytes: number;
   readonly resumed?: number;
-  readonly unverified?: true;
   readonly seconds: number;
 }
 
 const outcomeLine = (
   { from, to }: TransferLabel,
   state: TransferProgress['state'],
-  { bytes, resumed = 0, unverified, seconds }: TransferFacts,
+  { bytes, resumed = 0, seconds, ...proof }: TransferFacts,
 ): string => {
   const names = `${display(from)} -> ${display(to)}`;
   if (state === 'skipped') return `${names}: skipped, the target stays as it is`;
   const rate = formatRate((bytes - resumed) / seconds);
   const there = resumed > 0 ? `, ${formatBytes(resumed)} of it were there` : '';
-  return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${rate})${there}, ${unverified ? 'not verified by this dialect' : 'verified'}`;
+  return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${rate})${there}, ${proofText(proof)}`;
+};
+
+const proofText = ({ unverified, digestSent }: Proof): string => {
+  if (!unverified) return 'verified';
+  return digestSent ? 'sent with a digest for the server to verify' : 'not verified by this dialect';
 };
 
 const waitingLine = ({ from }: TransferLabel, { trouble, waitMs = 0 }: TransferProgress): string => {

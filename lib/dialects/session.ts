@@ -6,6 +6,7 @@ import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
 import type { BlockDigests, Checkpoint } from '../store/checkpoint.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
+import type { Proof } from '../transfer/proof.ts';
 import type { TreeCount, TreeSink, TreeSource } from '../transfer/tree.ts';
 
 /** What can be asked of a session, in words that belong to no wire format. Paths are checked before they come here. */
@@ -118,8 +119,8 @@ export type Reply =
   | { readonly type: 'progress'; readonly bytes: number }
   /** How a running tree is doing. */
   | ({ readonly type: 'tree-progress' } & TreeCount)
-  /** The content arrived and has its name. It is the same on both sides, as far as the dialect can tell. */
-  | { readonly type: 'completed'; readonly bytes: number; readonly unverified?: true }
+  /** The content arrived and has its name. It was found to be the same on both sides, if not for what `Proof` says. */
+  | ({ readonly type: 'completed'; readonly bytes: number } & Proof)
   /** The tree arrived: all of it, or what could be read and kept. */
   | ({ readonly type: 'tree-completed' } & TreeCount)
   /** The overwrite policy says that the target stays as it is. */

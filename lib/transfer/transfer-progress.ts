@@ -1,8 +1,9 @@
 import type { SluiceError } from '../errors/errors.ts';
+import type { Proof } from './proof.ts';
 import type { TreeCount } from './tree.ts';
 
-/** How a transfer is doing. */
-export interface TransferProgress {
+/** How a transfer is doing; of the `Proof`, once it is `completed`. */
+export interface TransferProgress extends Proof {
   /**
    * The last one that comes says `completed` (verified, where the dialect can, and kept by the receiver) or `skipped` (the target stays).
    * `waiting` says that it broke off and begins again.
@@ -21,8 +22,6 @@ export interface TransferProgress {
   readonly eta: number | undefined;
   /** Bytes of the content that were there from an earlier try when this one began; missing if there were none. */
   readonly resumed?: number;
-  /** With state `completed`: the dialect has no digest, so nobody has compared the contents. */
-  readonly unverified?: true;
   /** With state `waiting`: what broke the transfer off. */
   readonly trouble?: SluiceError;
   /** With state `waiting`: milliseconds until it begins again. */

@@ -30,7 +30,8 @@ describe('sluice with classic dialects', () => {
       const prompt = await runCli(test, ['connect', '127.0.0.1', port, ...flags], { cwd: here, input: commands });
       assert.match(prompt.stdout, /a\.txt/, prompt.stderr);
       assert.match(prompt.stderr, new RegExp(`"${dialect}" cannot compute the digest`));
-      assert.match(prompt.stdout, dialect === 'cftp' ? /, verified/ : /not verified by this dialect/);
+      const [got, put] = dialect === 'cftp' ? [', verified', 'with a digest'] : ['not verified', 'not verified'];
+      assert.match(prompt.stdout, new RegExp(`^/a\\.txt -> .*${got}.*\\n.*/up\\.txt -> .*${put}`, 'm'));
       assert.equal(await readFile(join(here, `${dialect}.txt`), 'utf8'), 'hello');
       assert.equal(await readFile(join(root, `${dialect}-up.txt`), 'utf8'), 'from here');
     };

@@ -62,9 +62,9 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
     case 'upload':
       assertPlainUpload('cftp', command);
       return transfer(`put ${word(command.path)}`, line, context, (data) =>
-        sendUpload(command, data, cftpEncoder({ apart: true }), endUpload(data, context.timeoutMs)).pipe(
-          refusedWhereBroken(),
-        ),
+        sendUpload(command, data, cftpEncoder({ apart: true }), endUpload(data, context.timeoutMs), {
+          digestSent: true,
+        }).pipe(refusedWhereBroken()),
       );
     default:
       throw unsupported('cftp', PURPOSE[command.type]);

@@ -185,16 +185,20 @@ export const receiveDownload = (
     const counted = meter((seen) => (bytes = seen));
     return concat(
       pump(content, counted, to({ size, offset: 0 })).pipe(map((moved): Reply => ({ type: 'progress', ...moved }))),
-      defer(() => of(completed(bytes, isVerified))),
+      defer(() => of<Reply>({ type: 'completed', bytes, ...(!isVerified && { unverified: true }) })),
     );
   });
 
-/** Moves what an upload brings to a server; `kept$` completes when that has it, as far as it can say so. */
+/**
+ * Moves what an upload brings to a server; `kept$` completes when that has it, as far as it can say so. None of them says
+ * whether it has compared a digest that went along.
+ */
 export const sendUpload = (
   { from }: Upload,
   line: Line,
   encoder: ContentEncoder,
   kept$: Observable<never>,
+  { digestSent = false } = {},
 ): Observable<Reply> =>
   defer(() => {
     let bytes = 0;
@@ -202,15 +206,9 @@ export const sendUpload = (
     return concat(
       pump(from(), counted, sendContent(line, encoder)).pipe(map((moved): Reply => ({ type: 'progress', ...moved }))),
       kept$,
-      defer(() => of(completed(bytes, false))),
+      defer(() => of<Reply>({ type: 'completed', bytes, unverified: true, ...(digestSent && { digestSent }) })),
     );
   });
-
-const completed = (bytes: number, isVerified: boolean): Reply => ({
-  type: 'completed',
-  bytes,
-  ...(!isVerified && { unverified: true }),
-});
 
 /**
  * Ends this side of a data connection behind a content, and waits for the server to end the other one, which it does
