@@ -96,16 +96,27 @@ const text = (length: number): Buffer =>
     length,
   );
 
-const CONTENTS: readonly (readonly [string, Buffer])[] = [
+type Content = readonly [string, Buffer];
+
+const SMALL_CONTENTS: readonly Content[] = [
   ['0 bytes', Buffer.alloc(0)],
   ['1 byte', Buffer.from('7')],
   ['1024 bytes', randomBytes(1024)],
   ['4096 bytes', randomBytes(4096)],
   ['digits only', Buffer.from('0123456789'.repeat(50))],
+];
+
+const LARGE_CONTENTS: readonly Content[] = [
   ['1 000 000 bytes of text', Buffer.concat([text(100), Buffer.alloc(999_900, 'no such word inside\n')])],
   ['1 000 000 random bytes', randomBytes(1_000_000)],
   ['1 048 576 bytes that begin with digits', Buffer.concat([Buffer.from('2024'), randomBytes(1_048_572)])],
 ];
+
+/** What goes over one session, for each of some sessions side by side: pauses of large contents add up. */
+const SESSIONS: readonly (readonly Content[])[] = [SMALL_CONTENTS, ...LARGE_CONTENTS.map((content) => [content])];
+
+// They wait for pauses most of the time, and each has a server of its own.
+const SIDE_BY_SIDE = { concurrency: 4 };
 
 const namesIn = async (folder: string): Promise<string[]> => (await readdir(folder)).sort();
 
@@ -122,7 +133,7 @@ const startClassic = (test: TestContext, { dialect }: ClassicScript, options: Pa
 export const serverCases = (script: ClassicScript): void => {
   const { connect, dialect } = script;
 
-  describe(`a ${dialect} server`, () => {
+  describe(`a ${dialect} server`, SIDE_BY_SIDE, () => {
     it('lists its folder, an empty one too', async (test) => {
       const { root, port } = await startClassic(test, script);
       const client = await connect(test, port, whole);
@@ -132,15 +143,19 @@ export const serverCases = (script: ClassicScript): void => {
       await client.quit();
     });
 
-    it('sends and takes every kind of content in one session', async (test) => {
+    it('sends and takes every kind of content, one after the other', async (test) => {
       const { root, port } = await startClassic(test, script);
-      const client = await connect(test, port, whole);
-      for (const [index, [what, content]] of CONTENTS.entries()) {
-        await client.put(`up${index}`, content);
-        assert.ok(content.equals(await readFile(join(root, `up${index}`))), `${what}, put`);
-        assert.ok(content.equals(await client.get(`up${index}`)), `${what}, got`);
-      }
-      await client.quit();
+      const sendAndTake = async (contents: readonly Content[], session: number) => {
+        const client = await connect(test, port, whole);
+        for (const [index, [what, content]] of contents.entries()) {
+          const name = `up${session}${index}`;
+          await client.put(name, content);
+          assert.ok(content.equals(await readFile(join(root, name))), `${what}, put`);
+          assert.ok(content.equals(await client.get(name)), `${what}, got`);
+        }
+        await client.quit();
+      };
+      await Promise.all(SESSIONS.map(sendAndTake));
     });
 
     it('understands a client whose bytes come one at a time', async (test) => {
@@ -304,7 +319,7 @@ export const clientCases = (script: ClassicScript): void => {
     return { client, files, folder, get, put };
   };
 
-  describe(`a ${dialect} client`, () => {
+  describe(`a ${dialect} client`, SIDE_BY_SIDE, () => {
     it('lists, an empty folder too, and takes its leave', async (test) => {
       const { client, files } = await start(test);
       assert.deepEqual(await namesOf(client), []);
@@ -313,16 +328,19 @@ export const clientCases = (script: ClassicScript): void => {
       await client.quit();
     });
 
-    it('gets and puts every kind of content in one session', async (test) => {
-      const { files, folder, get, put } = await start(test);
-      for (const [index, [what, content]] of CONTENTS.entries()) {
-        const name = `f${index}`;
-        assert.equal((await put(name, content)).bytes, content.length);
-        assert.ok(files.get(name)?.equals(content), `${what}, put`);
-        const { state, bytes } = await get(name);
-        assert.deepEqual([state, bytes], ['completed', content.length]);
-        assert.ok(content.equals(await readFile(join(folder, name))), `${what}, got`);
-      }
+    it('gets and puts every kind of content, one after the other', async (test) => {
+      const getAndPut = async (contents: readonly Content[]) => {
+        const { files, folder, get, put } = await start(test);
+        for (const [index, [what, content]] of contents.entries()) {
+          const name = `f${index}`;
+          assert.equal((await put(name, content)).bytes, content.length);
+          assert.ok(files.get(name)?.equals(content), `${what}, put`);
+          const { state, bytes } = await get(name);
+          assert.deepEqual([state, bytes], ['completed', content.length]);
+          assert.ok(content.equals(await readFile(join(folder, name))), `${what}, got`);
+        }
+      };
+      await Promise.all(SESSIONS.map(getAndPut));
     });
 
     it('understands a server whose bytes come one at a time', async (test) => {
@@ -392,7 +410,7 @@ export const pairCases = ({ dialect, keepsExisting }: ClassicScript): void => {
     return { server, client, folder };
   };
 
-  describe(`client and server of ${dialect}`, () => {
+  describe(`client and server of ${dialect}`, SIDE_BY_SIDE, () => {
     it('move a file both ways and tell what goes wrong', async (test) => {
       const { server, client, folder } = await start(test);
       const content = randomBytes(100_000);
