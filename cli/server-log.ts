@@ -17,6 +17,8 @@ export const logEvent = (logger: Logger, event: ServerEvent): void => {
         { address: event.address, code: event.error.code },
         `turned away: ${display(event.error.message)}`,
       );
+    case 'command':
+      return logCommand(logger, event);
     case 'transfer':
       return logTransfer(logger, event);
     case 'stopping':
@@ -34,6 +36,19 @@ const logSessionClosed = (
 ): void => {
   const fields = { session, address, seconds, ...(error && { code: error.code }) };
   logger.info(fields, `session closed${error === undefined ? '' : `: ${display(error.message)}`}`);
+};
+
+// What changes nothing is asked for all the time.
+const LOOKS = ['list', 'stat', 'hash', 'space'];
+
+const logCommand = (logger: Logger, event: Extract<ServerEvent, { type: 'command' }>): void => {
+  const { session, address, command, error } = event;
+  const path = event.path === undefined ? undefined : display(formatPath(event.path));
+  const outcome = error !== undefined ? 'failed' : command === 'list' ? 'begun' : 'completed';
+  const fields = { session, address, command, path, outcome, ...(error && { code: error.code }) };
+  const level = LOOKS.includes(command) ? 'debug' : error === undefined ? 'info' : 'warn';
+  const reason = error === undefined ? '' : `: ${display(error.message)}`;
+  logger[level](fields, `${command}${path === undefined ? '' : ` ${path}`} ${outcome}${reason}`);
 };
 
 const logTransfer = (logger: Logger, event: Extract<ServerEvent, { type: 'transfer' }>): void => {

@@ -2,6 +2,7 @@
 export { serve } from './server/serve.ts';
 export type { ServeOptions, ServerPort } from './server/options.ts';
 export type { ServerEvent } from './server/events.ts';
+export type { CommandReport } from './session/command-report.ts';
 export type { TransferReport } from './session/transfer-report.ts';
 export { connectClient } from './client/connect-client.ts';
 export type { Client } from './client/client.ts';

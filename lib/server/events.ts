@@ -1,5 +1,6 @@
 import type { DialectName } from '../dialects/registry.ts';
 import type { SluiceError } from '../errors/errors.ts';
+import type { CommandReport } from '../session/command-report.ts';
 import type { TransferReport } from '../session/transfer-report.ts';
 
 /** What happens on a server. */
@@ -7,6 +8,8 @@ export type ServerEvent =
   /** The server is there; once for each port. */
   | { readonly type: 'listening'; readonly dialect: DialectName; readonly host: string; readonly port: number }
   | { readonly type: 'session-opened'; readonly session: number; readonly address: string }
+  /** A command that moves no content has ended, or a listing has begun. */
+  | ({ readonly type: 'command'; readonly session: number; readonly address: string } & CommandReport)
   | ({ readonly type: 'transfer'; readonly session: number; readonly address: string } & TransferReport)
   | {
       readonly type: 'session-closed';

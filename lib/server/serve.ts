@@ -30,6 +30,7 @@ import { sluiceError } from '../errors/from-system.ts';
 import { plainAddress } from '../net/address.ts';
 import { whenAborted } from '../operators/until-aborted.ts';
 import { Locks } from '../session/locks.ts';
+import { reportCommand } from '../session/command-report.ts';
 import { SessionCore } from '../session/session-core.ts';
 import { TransferPlaces } from '../session/transfer-places.ts';
 import { LocalFolderStore } from '../store/local-folder.ts';
@@ -187,7 +188,9 @@ class RunningServer {
           defer(() => {
             this.#assertNotStopping();
             return core.execute(command);
-          }),
+          }).pipe(
+            reportCommand(command, (report) => this.#event$.next({ type: 'command', session, address, ...report })),
+          ),
       };
       return defer(() => use(guarded)).pipe(
         tap({ error: (reason: unknown) => (error = sluiceError(reason)) }),

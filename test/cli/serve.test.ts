@@ -90,6 +90,27 @@ describe('sluice serve', () => {
     assert.equal(named(/^stopping/).length, 1);
   });
 
+  it('tells of changes, and at --log-level debug of every command, how they ended', async (test) => {
+    const root = await temporaryFolder(test);
+    const flags = ['--dialect', 'cloud'];
+    const server = new CliProcess(test, ['serve', '0', ...flags, '--root', root, '--log-level', 'debug']);
+    const [, port = ''] = await server.stderr.waitFor(/"msg":"listening on [^" ]+ port (\d+) /);
+    const input = 'mkdir d\nls\nrm d/a.txt\nquit\n';
+    await runCli(test, ['connect', '127.0.0.1', port, ...flags], { input });
+    server.kill('SIGINT');
+    const lines = jsonLines((await server.exited).stderr).filter(({ command }) => command !== undefined);
+    assert.deepEqual(
+      lines.map(({ level, msg }) => [level, msg]),
+      [
+        [30, 'makeFolder /d completed'],
+        [20, 'list / begun'],
+        [20, 'stat /d completed'],
+        [40, 'remove /d/a.txt failed: /d/a.txt: cannot delete: no such file or folder'],
+        [20, 'stat / completed'],
+      ],
+    );
+  });
+
   it('says nothing where it is told to be silent', async (test) => {
     const root = await temporaryFolder(test);
     const port = await openRawPort(test);
