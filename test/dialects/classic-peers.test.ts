@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
-import { type DialectName } from '../../lib/index.ts';
+import { type DialectName, LocalFolderStore } from '../../lib/index.ts';
 import { findSize } from '../../lib/dialects/cloud/sized-header.ts';
 import { cftpEncoder } from '../../lib/dialects/cftp/content.ts';
 import { parseListing, parseListingOrError } from '../../lib/dialects/classic/listing.ts';
@@ -302,6 +302,19 @@ describe('a blocks client', () => {
 });
 
 describe('a blocks server', () => {
+  it('lists the folder that a request names', async (test) => {
+    const { port, root } = await start(test, 'blocks');
+    await mkdir(join(root, 'pub'));
+    await writeFile(join(root, 'pub', 'a.txt'), '');
+    const control = await connectRaw(test, port);
+    const wanted = await freePorts(1);
+    control.write(`OPEN ${wanted}\n\n`);
+    assert.equal(String(await arrival(control)), `OPENED ${wanted}\n\n`);
+    const data = await connectRaw(test, wanted);
+    data.write('LS pub\n\n');
+    assert.equal((await data.rest()).toString(), 'a.txt\n');
+  });
+
   it('refuses ports that are taken, privileged or outside the range', async (test) => {
     const taken = await openRawPort(test);
     const dataPorts = { from: 40_000, to: 65_000 };
@@ -362,6 +375,24 @@ describe('the cloud dialect', () => {
     for (let up = 0; up < 2; up += 1) await answer('CHDIR ..', 'OK@Directory changed to /somewhere');
     await answer('DISCONNECT', 'DISCONNECTED@Disconnected');
     await quitting;
+  });
+
+  it('says of a file that is being deleted that it is', async (test) => {
+    const root = await temporaryFolder(test);
+    const store = await LocalFolderStore.open(root);
+    let finish: (() => void) | undefined;
+    store.remove = () => new Promise<void>((resolve) => (finish = resolve));
+    await writeFile(join(root, 'a.txt'), 'hello');
+    const { port } = await startServer(test, { listen: [{ dialect: 'cloud', port: 0 }], store });
+    const [one, other] = [await connectRaw(test, port), await connectRaw(test, port)];
+    for (const peer of [one, other]) await arrival(peer);
+    one.write('DELETE a.txt');
+    await until('the file is being deleted', () => finish !== undefined);
+    other.write('DOWNLOAD a.txt');
+    assert.equal(String(await arrival(other)), 'OK');
+    assert.match(String(await arrival(other)), /^OK@.*is being deleted/);
+    finish?.();
+    assert.equal(String(await arrival(one)), 'OK@File Deleted');
   });
 
   it('goes up to the root and no further', async (test) => {

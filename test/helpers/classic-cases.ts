@@ -426,6 +426,15 @@ export const pairCases = ({ dialect, keepsExisting }: ClassicScript): void => {
       assert.deepEqual(await namesIn(folder), ['a', 'b']);
     });
 
+    it('list a folder by its name, and say of one that is not there that there is none', async (test) => {
+      const { server, client } = await start(test);
+      await mkdir(join(server.root, 'sub'));
+      await writeFile(join(server.root, 'sub', 'a.txt'), 'a');
+      const names = (await valuesOf(client.list(['sub']))).map(({ name }) => name);
+      assert.deepEqual(names, ['a.txt']);
+      await failsWith('NOT_FOUND', valuesOf(client.list(['nowhere'])));
+    });
+
     it('tell a refused upload from one that was kept', async (test) => {
       const { client, folder } = await start(test, { readOnly: true });
       await writeFile(join(folder, 'a'), randomBytes(1000));

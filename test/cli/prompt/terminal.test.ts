@@ -27,6 +27,8 @@ describe('the prompt on a terminal', { skip: NO_TERMINAL }, () => {
     await writeFile(join(root, 'yours'), 'from there');
     await writeFile(join(root, 'evil\u202etxt'), '');
     const terminal = open();
+    // `enter` waits for a prompt of its own: there is one again behind nothing, too.
+    await terminal.enter('');
     await terminal.enter('ls');
     await terminal.waitFor(/evil\\u\{202e\}txt\r\n10 B .*yours\r\n/);
     await terminal.enter('put mine');
