@@ -18,7 +18,7 @@ export interface ConnectClientOptions {
   /** Who waits for data connections: `client` where the server's ports cannot be reached. @default 'server' */
   readonly dataListener?: 'server' | 'client';
   /**
-   * How often a transfer begins again, in a row, when a connection is lost or a block arrives broken; the session is
+   * How often a transfer begins again, in a row, when a connection is lost or something arrives garbled; the session is
    * opened anew for it. @default 5
    */
   readonly retries?: number;

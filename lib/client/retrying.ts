@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors/codes.ts';
 import { SluiceError } from '../errors/errors.ts';
 import type { TransferProgress } from '../transfer/transfer-progress.ts';
 
-/** Failures of the way between, of one block on it, or of a part to go on with: the next try may well succeed. */
+/** Failures of the way between, of bytes that changed on it, or of a part to go on with: the next try may well succeed. */
 const PASSING: ReadonlySet<ErrorCode> = new Set([
   'CLOSED_EARLY',
   'CONNECT_FAILED',
@@ -15,9 +15,12 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   'FRAME_TRUNCATED',
   'HELLO_TIMEOUT',
   'IDLE_TIMEOUT',
+  'MESSAGE_INVALID',
   'OFFSET_MISMATCH',
   'SERVER_STOPPING',
+  'SIZE_MISMATCH',
   'STALLED',
+  'STATE_UNEXPECTED',
 ]);
 
 /** What a server may say to one who comes back before it has noticed that the old session is dead. */

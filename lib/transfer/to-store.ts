@@ -42,4 +42,4 @@ export const toStore =
 /** Whether a failure says that the content itself is not what it was, so that nothing of it is worth keeping. */
 const spoilsContent = (error: unknown): boolean => error instanceof SluiceError && SPOILING.includes(error.code);
 
-const SPOILING: readonly ErrorCode[] = ['OFFSET_MISMATCH', 'SIZE_MISMATCH', 'SOURCE_CHANGED'];
+const SPOILING: readonly ErrorCode[] = ['OFFSET_MISMATCH', 'SOURCE_CHANGED'];

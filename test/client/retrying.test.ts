@@ -140,9 +140,12 @@ describe('retrying', () => {
     'DIGEST_MISMATCH',
     'HELLO_TIMEOUT',
     'IDLE_TIMEOUT',
+    'MESSAGE_INVALID',
     'OFFSET_MISMATCH',
     'SERVER_STOPPING',
+    'SIZE_MISMATCH',
     'STALLED',
+    'STATE_UNEXPECTED',
   ];
   const LASTING: readonly ErrorCode[] = [
     'BUSY',
@@ -153,7 +156,6 @@ describe('retrying', () => {
     'PERMISSION_DENIED',
     'READ_ONLY',
     'SERVER_FULL',
-    'SIZE_MISMATCH',
     'SOURCE_CHANGED',
     'VERSION_MISMATCH',
   ];

@@ -5,6 +5,7 @@ import { type TestContext, describe, it } from 'node:test';
 import { lastValueFrom } from 'rxjs';
 import { failsWith } from '../helpers/errors.ts';
 import type { Direction } from '../helpers/fault-proxy.ts';
+import { securedBytes } from '../helpers/kept-part.ts';
 import { until } from '../helpers/raw-peer.ts';
 import { startClient } from '../helpers/server.ts';
 import { assertFiles, assertServes, outcomeOf, startScene } from './scene.ts';
@@ -73,9 +74,10 @@ export const faultHalfOpen = (): void => {
     }
 
     it('fault 4: the owner of an upload whose session is dead takes it over at once, and goes on where it stood', async (test) => {
-      const { server, local, proxy, transfer$, moving } = await begin(test, 'up');
+      const plan = [{ when: 'data', nth: 0, direction: 'up', at: SIZE / 2, fault: { type: 'stop' } }] as const;
+      const { server, local, proxy, transfer$ } = await begin(test, 'up', { plan });
       const dead = transfer$.subscribe({ error: () => undefined });
-      await moving();
+      await until('a block that is secure', async () => (await securedBytes(server.root)) > 0);
       for (const kind of ['data', 'control'] as const) proxy.connections(kind)[0]?.strike({ type: 'drop' });
       const next = await startClient(test, server);
       const { state, resumed } = await lastValueFrom(next.upload(join(local, 'new'), ['file']));

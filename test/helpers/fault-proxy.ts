@@ -13,8 +13,8 @@ export type Fault =
   | { readonly type: 'delay'; readonly ms: number }
   /** One byte a turn of the event loop, each in a packet of its own. */
   | { readonly type: 'trickle' }
-  /** The lowest bit of the next byte is flipped. */
-  | { readonly type: 'corrupt' }
+  /** A bit of the next byte is flipped, the lowest one if nothing else is said. */
+  | { readonly type: 'corrupt'; readonly bit?: number }
   /** Nothing is read for `ms` milliseconds, or, without them, until `go`. */
   | { readonly type: 'stop'; readonly ms?: number }
   /** The whole connection goes dead: what either side says, also its leaving, is swallowed. A half-open peer. */
@@ -192,7 +192,8 @@ class Lane {
   #planned: { readonly at: number; readonly fault: Fault }[] = [];
   #delayMs = 0;
   #trickles = false;
-  #corrupts = false;
+  /** Bits of the next byte that are flipped. */
+  #flips = 0;
   #stopped: Promise<void> | undefined;
   #goOn: () => void = () => undefined;
 
@@ -216,7 +217,7 @@ class Lane {
         this.#trickles = true;
         return;
       case 'corrupt':
-        this.#corrupts = true;
+        this.#flips = 1 << (fault.bit ?? 0);
         return;
       case 'stop':
         this.#stop(fault.ms);
@@ -244,11 +245,11 @@ class Lane {
       if (this.#trickles) await nextTurn();
       await this.#stopped;
       if (!whole.isOpen) return;
-      const room = this.#trickles || this.#corrupts ? 1 : (this.#planned[0]?.at ?? Infinity) - this.passed;
+      const room = this.#trickles || this.#flips > 0 ? 1 : (this.#planned[0]?.at ?? Infinity) - this.passed;
       const piece = Buffer.from(rest.subarray(0, room));
       rest = rest.subarray(piece.length);
-      if (this.#corrupts) piece.writeUInt8(piece.readUInt8() ^ 1);
-      this.#corrupts = false;
+      if (this.#flips > 0) piece.writeUInt8(piece.readUInt8() ^ this.#flips);
+      this.#flips = 0;
       this.passed += piece.length;
       await this.#write(piece);
       this.#strikeDue();

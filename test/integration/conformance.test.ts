@@ -23,6 +23,7 @@ import {
   createDigest,
   fromChunks,
 } from '../../lib/index.ts';
+import { assertUnchanged, withCheck } from '../../lib/protocol/message-check.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import {
@@ -152,6 +153,13 @@ describe('the protocol’s document', () => {
     };
     for (const [name, value] of Object.entries(DEFAULT_LIMITS) as [keyof ConversationLimits, number][])
       assert.equal(said.get(NAMES[name]), name.endsWith('Ms') ? `${value / 1000} s` : String(value), name);
+  });
+
+  it('shows a message with its check', () => {
+    const [text = ''] = blocksOf('message');
+    const { check, ...message } = JSON.parse(text) as RawMessage;
+    assert.deepEqual([withCheck(JSON.stringify(message)).toString(), message['id']], [text, 7]);
+    assert.equal(typeof check, 'string');
   });
 
   it('shows the bytes of a frame as they are', () => {
@@ -398,20 +406,86 @@ describe('a server', () => {
   });
 });
 
+describe('a session whose client gives checks', () => {
+  const checked = (message: RawMessage) => rawFrame(withCheck(JSON.stringify(message)));
+  const HELLO = { type: 'hello', version: 1, digests: ['sha256'] };
+
+  const begin = async (test: TestContext) => {
+    const server = await startServer(test);
+    await writeFile(join(server.root, 'file'), 'Hello, world');
+    const peer = await connectRaw(test, server.port);
+    peer.write(checked(HELLO));
+    assert.ok(assertUnchanged(await peer.frame()));
+    return { server, peer };
+  };
+
+  it('gets them with every message, and with what stands on data connections', async (test) => {
+    const { peer } = await begin(test);
+    const ask = async (message: RawMessage) => {
+      peer.write(checked(message));
+      const reply = await peer.frame();
+      assert.ok(assertUnchanged(reply), reply.toString());
+      return JSON.parse(reply.toString()) as RawMessage;
+    };
+    assert.equal((await ask({ type: 'ping', id: 1 }))['type'], 'pong');
+    const file = await connectRawData(test, offerOf(await ask({ type: 'get', id: 2, path: ['file'] })));
+    for (let frame = 0; frame < 2; frame += 1) await file.frame();
+    assert.ok(assertUnchanged(await file.frame()));
+    peer.write(checked({ type: 'abort', id: 2 }));
+    assert.ok(assertUnchanged(await peer.frame()));
+    const tree = await connectRawData(test, offerOf(await ask({ type: 'get-tree', id: 3, path: [] })));
+    const [header, , , trailer, end] = [
+      await tree.frame(),
+      await tree.frame(),
+      await tree.frame(),
+      await tree.frame(),
+      await tree.frame(),
+    ];
+    for (const frame of [header, trailer, end]) assert.ok(assertUnchanged(frame), frame.toString());
+  });
+
+  it('ends with DIGEST_MISMATCH, and does nothing, at a request whose check is wrong or missing', async (test) => {
+    for (const request of ['{"type":"delete","id":1,"path":["file"]}', '{"id":1,"check":"00000000"}']) {
+      const { server, peer } = await begin(test);
+      peer.write(rawFrame(request));
+      const last = await peer.frame();
+      assert.ok(assertUnchanged(last));
+      const { type, code, id } = JSON.parse(last.toString()) as RawMessage;
+      assert.deepEqual([type, code, id], ['error', 'DIGEST_MISMATCH', undefined]);
+      assert.equal((await peer.rest()).length, 0);
+      assert.equal((await stat(join(server.root, 'file'))).size, 12);
+    }
+  });
+
+  it('fails a put alone whose trailer has none', async (test) => {
+    const { server, peer } = await begin(test);
+    peer.write(checked({ type: 'put', id: 1, path: ['file'] }));
+    const accepted = JSON.parse((await peer.frame()).toString()) as RawMessage;
+    const data = await connectRawData(test, offerOf(accepted));
+    data.write(contentFrames('other'));
+    assert.equal((JSON.parse((await peer.frame()).toString()) as RawMessage)['code'], 'DIGEST_MISMATCH');
+    assert.equal(await readFile(join(server.root, 'file'), 'utf8'), 'Hello, world');
+    peer.write(checked({ type: 'ping', id: 2 }));
+    assert.equal((JSON.parse((await peer.frame()).toString()) as RawMessage)['type'], 'pong');
+  });
+});
+
 describe('a client', () => {
   const ENTRY = { name: 'a', kind: 'file', size: 3, modified: 1_700_000_000_000, mode: 0o644 } as const;
   const TRAILER = { bytes: 3, digest: sha256('abc') };
 
-  it('greets with its version, its name and its digests', async (test) => {
+  it('greets with its version, its name, its digests and a check', async (test) => {
     const port = await openRawPort(test);
     const client = startClient(test, port);
     const peer = await port.accept();
-    assert.deepEqual(await peer.message(), {
+    const { check, ...hello } = await peer.message();
+    assert.deepEqual(hello, {
       type: 'hello',
       version: 1,
       agent: `sluice/${VERSION}`,
       digests: availableDigests(),
     });
+    assert.deepEqual(withCheck(JSON.stringify(hello)), Buffer.from(JSON.stringify({ ...hello, check })));
     peer.send(WELCOME);
     await client;
   });

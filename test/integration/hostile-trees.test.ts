@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
+import { assertFiles } from '../faults/scene.ts';
 import { pattern } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { keptBytes } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { heldBytes } from '../helpers/memory.ts';
 import {
@@ -153,7 +155,7 @@ describe('a client whose server sends a tree', () => {
     assert.deepEqual([...(await readTree(place)).keys()], ['b']);
   });
 
-  it('takes a file of fewer bytes than announced as failed, alone', async (test) => {
+  it('takes a file of fewer bytes than announced as failed, alone, and keeps what is verified of it', async (test) => {
     const { control, peer, id, outcome, place } = await beginGet(test);
     peer.write(
       Buffer.concat([
@@ -171,7 +173,8 @@ describe('a client whose server sends a tree', () => {
     const done = await outcome;
     assert.ok(typeof done === 'object');
     assert.deepEqual(done.problems, ['a SIZE_MISMATCH', 'large SIZE_MISMATCH']);
-    assert.deepEqual([...(await readTree(place)).keys()], ['b']);
+    await assertFiles(place, ['b']);
+    assert.equal(await keptBytes(place, 'large'), 2 * MIB);
   });
 
   it('goes on behind files that the server could not read to their end', async (test) => {

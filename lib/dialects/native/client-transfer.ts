@@ -44,6 +44,8 @@ const lendingPump = pumpWithin({ lend: true });
 export interface ClientTransferOptions {
   readonly requests: ClientRequests;
   readonly digestName: DigestName;
+  /** Whether messages carry a check, those of data connections too. */
+  readonly checked: boolean;
   readonly liveness: Liveness;
   readonly pulseLimits: PulseLimits;
   /** Address of the server, as the control connection has it: data connections go there and nowhere else. */
@@ -253,8 +255,8 @@ export class ClientTransfer {
   }
 
   #content(pulse: TransferPulse, offset: number, onProof: (proof: ContentProof) => void): ContentOptions {
-    const { digestName, maxFrame } = this.#options;
-    return { digestName, maxFrame, offset, pulse, onProof };
+    const { digestName, checked, maxFrame } = this.#options;
+    return { digestName, checked, maxFrame, offset, pulse, onProof };
   }
 }
 

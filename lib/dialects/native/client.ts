@@ -43,6 +43,7 @@ export const nativeClient =
         const { digest, limits } = assertWelcome(payload);
         session = new ClientSession(control, {
           digestName: digest,
+          checked: control.checked,
           liveness: control.liveness,
           pulseLimits: { quietMs, stallMs, restMs: Infinity },
           serverAddress: plainAddress(socket.remoteAddress ?? ''),

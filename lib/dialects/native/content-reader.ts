@@ -15,6 +15,8 @@ export interface ContentReaderOptions {
   readonly offset: number;
   /** The whole content's length, where it was announced: more of it is refused with its first byte. */
   readonly size?: number | undefined;
+  /** Whether messages carry a check, those of the data connection too. @default false */
+  readonly checked?: boolean | undefined;
   /** Gives the memory for a whole block. */
   readonly allocate: (bytes: number) => Buffer;
 }
@@ -68,7 +70,7 @@ export class ContentReader {
       throw new ProtocolError('STATE_UNEXPECTED', 'a second empty frame stands where the trailer belongs');
     this.#trailerPieces.push(bytes);
     if (left > 0) return undefined;
-    const trailer = decodeTrailer(Buffer.concat(this.#trailerPieces));
+    const trailer = decodeTrailer(Buffer.concat(this.#trailerPieces), this.#options.checked);
     this.#trailerPieces = undefined;
     return this.#endBlock(trailer);
   }

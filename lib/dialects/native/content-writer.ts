@@ -3,7 +3,7 @@ import { type Digest, type DigestName, createDigest } from '../../operators/dige
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import { HEADER_BYTES, encodeFrame, encodeHeader } from '../../protocol/frame-header.ts';
 import { ContentDigest } from './content-digest.ts';
-import { type ContentProof, type Trailer, failureOf } from './messages.ts';
+import { type ContentProof, type Trailer, encodeMessage, failureOf } from './messages.ts';
 
 const END_OF_BLOCK = encodeHeader(0);
 
@@ -13,6 +13,8 @@ export interface ContentWriterOptions {
   readonly maxFrame: number;
   /** Where in the content its first byte stands; a whole number of blocks. */
   readonly offset: number;
+  /** Whether messages carry a check, those of the data connection too. @default false */
+  readonly checked?: boolean | undefined;
 }
 
 /** Puts one content into wire form: blocks of frames, each with its trailer behind it. Pure; holds no content. */
@@ -53,12 +55,12 @@ export class ContentWriter {
     const digest = this.#block.finish();
     this.#content.add(digest);
     const proof = { bytes: this.#bytes, digest: this.#content.finish() };
-    return { proof, end: encodeBlockEnd({ bytes: this.#bytes, digest }) };
+    return { proof, end: this.#blockEnd({ bytes: this.#bytes, digest }) };
   }
 
   /** The end of a content that could not be read to its end, with the reason. To be called instead of `finish`. */
   fail(error: SluiceError): Buffer {
-    return encodeBlockEnd({ bytes: this.#bytes, digest: this.#block.finish(), failed: failureOf(error) });
+    return this.#blockEnd({ bytes: this.#bytes, digest: this.#block.finish(), failed: failureOf(error) });
   }
 
   /** How much of the content lies before the end of the first `wireBytes` of what was written, in whole frames. */
@@ -74,9 +76,13 @@ export class ContentWriter {
     const digest = this.#block.finish();
     this.#content.add(digest);
     this.#blockBytes = 0;
-    const end = encodeBlockEnd({ bytes: this.#bytes, digest, more: true });
+    const end = this.#blockEnd({ bytes: this.#bytes, digest, more: true });
     this.#wireBytes += end.length;
     return [end];
+  }
+
+  #blockEnd(trailer: Trailer): Buffer {
+    return Buffer.concat([END_OF_BLOCK, encodeFrame(encodeMessage(trailer, this.#options.checked))]);
   }
 
   #count(payload: Buffer): void {
@@ -87,6 +93,3 @@ export class ContentWriter {
     this.#frameEnds.push({ wire: this.#wireBytes, content: this.#bytes });
   }
 }
-
-const encodeBlockEnd = (trailer: Trailer): Buffer =>
-  Buffer.concat([END_OF_BLOCK, encodeFrame(Buffer.from(JSON.stringify(trailer)))]);

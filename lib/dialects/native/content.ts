@@ -20,6 +20,8 @@ export interface ContentOptions {
   readonly maxFrame: number;
   /** Where in the content its first byte stands; a whole number of blocks. @default 0 */
   readonly offset?: number | undefined;
+  /** Whether messages carry a check, those of the data connection too. @default false */
+  readonly checked?: boolean | undefined;
   /** Told of every piece that moves, and how to tell whether a rest is this side's. */
   readonly pulse: TransferPulse;
   /** Told once what the content was, before the stream completes. */
@@ -41,10 +43,10 @@ export interface ReceiveOptions extends ContentOptions {
  * Errors with `CLOSED_EARLY`.
  */
 export const sendContent =
-  (socket: Socket, { digestName, maxFrame, offset = 0, pulse, onProof }: ContentOptions): Sink =>
+  (socket: Socket, { pulse, onProof, offset = 0, ...options }: ContentOptions): Sink =>
   (valve) =>
   (bytes$) => {
-    const writer = new ContentWriter({ digestName, maxFrame, offset });
+    const writer = new ContentWriter({ ...options, offset });
     const end$ = defer(() => {
       const { end, proof } = writer.finish();
       onProof(proof);
@@ -80,12 +82,12 @@ export const receiveContent = (socket: Socket, options: ReceiveOptions): Lending
 
 const receive = (
   socket: Socket,
-  { digestName, maxFrame, offset = 0, size, pulse, onProof, onBlock }: ReceiveOptions,
+  { pulse, onProof, onBlock, offset = 0, ...options }: ReceiveOptions,
   open$: Observable<boolean>,
   allocate: (bytes: number) => Buffer,
 ): Observable<Buffer> =>
   new Observable((subscriber) => {
-    const reader = new ContentReader({ digestName, maxFrame, offset, size, allocate });
+    const reader = new ContentReader({ ...options, offset, allocate });
     subscriber.add(restWhileClosed(pulse, open$));
     return fromReadable(socket)(open$)
       .pipe(

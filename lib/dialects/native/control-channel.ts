@@ -4,6 +4,7 @@ import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import { closeGently } from '../../net/close-gently.ts';
 import { parseFrames } from '../../operators/parse-frames.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
+import { assertChecked, assertUnchanged } from '../../protocol/message-check.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { Liveness, type LivenessLimits } from './liveness.ts';
@@ -14,13 +15,15 @@ export interface ControlChannelOptions extends LivenessLimits {
   readonly maxPayload: number;
   /** Messages that may be held before the connection is no longer read. */
   readonly maxHeld: number;
+  /** Whether messages carry a check; as the peer's first message has it where this is not known yet. */
+  readonly checked?: boolean;
 }
 
 /** A control connection as frames in and messages out. */
 export class ControlChannel {
   /**
    * Emits the payload of each message. Subscribe once; completes when the peer ends the connection between two frames;
-   * errors with frame errors and with `CLOSED_EARLY`. Unsubscribing stops reading.
+   * errors with frame errors, with `DIGEST_MISMATCH` and with `CLOSED_EARLY`. Unsubscribing stops reading.
    */
   readonly payload$: Observable<Buffer>;
   /** Counts messages that are being worked on; while it is closed the connection is not read. */
@@ -28,14 +31,17 @@ export class ControlChannel {
   /** To be told of content that moves; of messages it knows. */
   readonly liveness: Liveness;
   readonly #socket: Socket;
+  #checked: boolean | undefined;
   #unsent = 0;
 
-  constructor(socket: Socket, { maxPayload, maxHeld, ...limits }: ControlChannelOptions) {
+  constructor(socket: Socket, { maxPayload, maxHeld, checked, ...limits }: ControlChannelOptions) {
     this.#socket = socket;
+    this.#checked = checked;
     this.liveness = new Liveness(limits);
     this.valve = new Valve({ high: maxHeld, low: maxHeld - 1 });
     this.payload$ = fromReadable(socket, { own: false })(this.valve.open$).pipe(
       parseFrames({ maxPayload }),
+      tap((payload) => this.#assertArrived(payload)),
       tap(() => this.liveness.heard()),
       catchError((error: unknown) => throwError(() => (error instanceof SluiceError ? error : connectionLost(error)))),
     );
@@ -44,6 +50,11 @@ export class ControlChannel {
   /** Whether words still reach the peer, as far as this side knows. */
   get isOpen(): boolean {
     return this.#socket.writable;
+  }
+
+  /** Whether messages carry a check, those of the session's data connections too. */
+  get checked(): boolean {
+    return this.#checked ?? true;
   }
 
   /** The other end's address. */
@@ -78,11 +89,16 @@ export class ControlChannel {
         subscriber.error(connectionLost());
         return;
       }
-      this.#socket.write(encodeFrame(encodeMessage(message)), (error) => {
+      this.#socket.write(encodeFrame(encodeMessage(message, this.checked)), (error) => {
         if (error) subscriber.error(connectionLost(error));
         else subscriber.complete();
       });
     });
+  }
+
+  #assertArrived(payload: Buffer): void {
+    if (this.#checked) assertChecked(payload);
+    else this.#checked ??= assertUnchanged(payload);
   }
 
   /** Closes the connection when what was sent is out. */

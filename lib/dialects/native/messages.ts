@@ -3,6 +3,7 @@ import { type ErrorCode, isErrorCode } from '../../errors/codes.ts';
 import { type SluiceError, ProtocolError, RemoteError } from '../../errors/errors.ts';
 import { DIGEST_NAMES } from '../../operators/digest.ts';
 import { ENTRY_KINDS, MAX_TIME, MODE_BITS, PERMISSION_BITS } from '../../protocol/entry.ts';
+import { assertChecked, withCheck } from '../../protocol/message-check.ts';
 import { MAX_SEGMENTS, MAX_SEGMENT_BYTES } from '../../protocol/path.ts';
 import { TOKEN_LENGTH } from '../../protocol/token.ts';
 import { OVERWRITE_POLICIES } from '../../transfer/overwrite.ts';
@@ -176,8 +177,11 @@ export class MessageError extends ProtocolError {
   }
 }
 
-/** One control message as a frame's payload. */
-export const encodeMessage = (value: Message): Buffer => Buffer.from(JSON.stringify(value));
+/** One message, of a control or a data connection, as a frame's payload; `checked` as the two sides have agreed. */
+export const encodeMessage = (value: Message | Trailer | TreeHeader, checked = false): Buffer => {
+  const json = JSON.stringify(value);
+  return checked ? withCheck(json) : Buffer.from(json);
+};
 
 /** The first message of a client. */
 export const decodeHello = (payload: Buffer): Hello => decode(HELLO, payload);
@@ -192,10 +196,16 @@ export const decodeClientMessage = (payload: Buffer): Request | Signal => decode
 export const decodeServerMessage = (payload: Buffer): ReplyMessage | Notice => decode(SERVER_MESSAGES, payload);
 
 /** The frame behind a block of content. */
-export const decodeTrailer = (payload: Buffer): Trailer => decode(TRAILER, payload);
+export const decodeTrailer = (payload: Buffer, checked = false): Trailer => {
+  if (checked) assertChecked(payload);
+  return decode(TRAILER, payload);
+};
 
 /** A frame in front of a thing in a tree, or behind the last one. */
-export const decodeTreeHeader = (payload: Buffer): TreeHeader => decode(TREE_HEADER, payload);
+export const decodeTreeHeader = (payload: Buffer, checked = false): TreeHeader => {
+  if (checked) assertChecked(payload);
+  return decode(TREE_HEADER, payload);
+};
 
 /** A failure as messages tell it. */
 export const failureOf = ({ code, message: words }: SluiceError) => ({ code, message: words.slice(0, MAX_ERROR_TEXT) });

@@ -119,9 +119,10 @@ export class ServerTransfer {
   }
 
   #content(offset: number): ContentOptions {
-    const { digestName, limits } = this.#options;
+    const { control, digestName, limits } = this.#options;
     return {
       digestName,
+      checked: control.checked,
       offset,
       pulse: this.#running.pulse,
       maxFrame: limits.dataFrame,

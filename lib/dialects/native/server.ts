@@ -18,6 +18,7 @@ import { ConnectionError, ProtocolError, type SluiceError, TimeoutError } from '
 import { sluiceError } from '../../errors/from-system.ts';
 import { takeFrame } from '../../net/take-frame.ts';
 import { type DigestName, availableDigests } from '../../operators/digest.ts';
+import { assertUnchanged } from '../../protocol/message-check.ts';
 import { type DataPorts, isOnePort } from '../data-ports.ts';
 import type { OpenServerDialect, ServerDialect, SessionHost } from '../dialect.ts';
 import { ControlChannel } from './control-channel.ts';
@@ -71,22 +72,20 @@ class NativeServer implements ServerDialect {
       helloDeadline(this.#limits.helloMs),
       // A connection that may yet show the token of a running transfer is waited for.
       unlessStopping(host.stopping$.pipe(switchMap(() => this.#sharedPort.idle$))),
+      map((payload) => ({ payload, checked: assertUnchanged(payload) })),
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
-      mergeMap((payload) => {
-        if (!isToken(payload)) return this.#greet(payload, socket, host);
-        return this.#deliver(payload.toString('latin1'), socket);
+      mergeMap(({ payload, checked }) => {
+        if (isToken(payload)) return this.#deliver(payload.toString('latin1'), socket);
+        return this.#greet(payload, socket, this.#channel(socket, checked), host);
       }),
     );
   }
 
   refuse(socket: Socket, reason: SluiceError): void {
-    const control = this.#channel(socket);
-    control.send(errorMessage(reason)).subscribe({ error: () => undefined });
-    control.close();
+    sayLast(this.#channel(socket, false), reason);
   }
 
-  #greet(payload: Buffer, socket: Socket, host: SessionHost): Observable<never> {
-    const control = this.#channel(socket);
+  #greet(payload: Buffer, socket: Socket, control: ControlChannel, host: SessionHost): Observable<never> {
     return defer(() => {
       const hello = decodeHello(payload);
       assertVersion(hello);
@@ -97,7 +96,7 @@ class NativeServer implements ServerDialect {
         return concat(control.send(this.#welcome(digestName)), conversation.run(host.stopping$));
       });
     }).pipe(
-      catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
+      catchError((error: unknown) => this.#turnAway(socket, sluiceError(error), control)),
       finalize(() => control.close()),
     );
   }
@@ -121,17 +120,22 @@ class NativeServer implements ServerDialect {
   }
 
   /** Says why, where somebody is still there to hear it, and closes. */
-  #turnAway(socket: Socket, reason: SluiceError): Observable<never> {
+  #turnAway(socket: Socket, reason: SluiceError, control = this.#channel(socket, false)): Observable<never> {
     if (reason.code === 'CLOSED_EARLY') socket.destroy();
-    else this.refuse(socket, reason);
+    else sayLast(control, reason);
     return throwError(() => reason);
   }
 
-  #channel(socket: Socket): ControlChannel {
+  #channel(socket: Socket, checked: boolean): ControlChannel {
     const { controlFrame, commands, quietMs, stallMs } = this.#limits;
-    return new ControlChannel(socket, { maxPayload: controlFrame, maxHeld: commands, quietMs, stallMs });
+    return new ControlChannel(socket, { maxPayload: controlFrame, maxHeld: commands, checked, quietMs, stallMs });
   }
 }
+
+const sayLast = (control: ControlChannel, reason: SluiceError): void => {
+  control.send(errorMessage(reason)).subscribe({ error: () => undefined });
+  control.close();
+};
 
 /** A connection without a hello has nothing that could be waited for. */
 const unlessStopping = (stopping$: Observable<unknown>) =>

@@ -18,6 +18,8 @@ export interface TreeContentOptions {
   readonly digestName: DigestName;
   /** Largest frame of content, in bytes. */
   readonly maxFrame: number;
+  /** Whether messages carry a check, those of the data connection too. @default false */
+  readonly checked?: boolean | undefined;
   /** Told of every piece that moves, and how to tell whether a rest is this side's. */
   readonly pulse: TransferPulse;
   /** Told once what the whole tree was, before the stream completes. */
@@ -29,11 +31,11 @@ export interface TreeContentOptions {
  * taken all of it, which says nothing about the receiver. Errors with `CLOSED_EARLY`.
  */
 export const sendTree =
-  (socket: Socket, { digestName, maxFrame, pulse, onProof }: TreeContentOptions): TreeSink =>
+  (socket: Socket, { pulse, onProof, ...options }: TreeContentOptions): TreeSink =>
   (valve) =>
   (item$) =>
     defer(() => {
-      const writer = new TreeWriter({ digestName, maxFrame });
+      const writer = new TreeWriter(options);
       // A valve of its own for bytes: the items that wait behind a large file would keep the other one closed.
       const bytes = new Valve();
       const wire$ = item$.pipe(
@@ -65,12 +67,12 @@ export const sendTree =
  * fails alone.
  */
 export const receiveTree =
-  (socket: Socket, { digestName, maxFrame, pulse, onProof }: TreeContentOptions): TreeSource =>
+  (socket: Socket, { pulse, onProof, ...options }: TreeContentOptions): TreeSource =>
   (valve) =>
     new Observable((subscriber) => {
-      const reader = new TreeReader({ digestName, maxFrame });
+      const reader = new TreeReader(options);
       subscriber.add(restWhileClosed(pulse, valve.open$));
-      const arriving = new ArrivingFile(digestName, valve);
+      const arriving = new ArrivingFile(options.digestName, valve);
       const take = (part: TreePart) => {
         switch (part.type) {
           case 'folder':

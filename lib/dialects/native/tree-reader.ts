@@ -14,6 +14,8 @@ export interface TreeReaderOptions {
   readonly digestName: DigestName;
   /** Largest frame of content, in bytes. */
   readonly maxFrame: number;
+  /** Whether messages carry a check, those of the data connection too. @default false */
+  readonly checked?: boolean | undefined;
 }
 
 /** What a piece of a tree's wire form completed. */
@@ -57,14 +59,13 @@ export class TreeReader {
   #readHeader({ bytes, left }: FramePiece): TreePart | undefined {
     this.#headerPieces.push(bytes);
     if (left > 0) return undefined;
-    const header = decodeTreeHeader(Buffer.concat(this.#headerPieces));
+    const header = decodeTreeHeader(Buffer.concat(this.#headerPieces), this.#options.checked);
     this.#headerPieces = [];
     if (header.type === 'end') return this.#end(header);
     this.#assertNew(header.type, checkPath(header.path));
     if (header.type === 'file') {
-      const { digestName, maxFrame } = this.#options;
       const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
-      this.#file = new ContentReader({ digestName, maxFrame, offset: 0, size: header.size, allocate });
+      this.#file = new ContentReader({ ...this.#options, offset: 0, size: header.size, allocate });
       this.#left = header.size;
     }
     return header;

@@ -7,7 +7,7 @@ import type { Valve } from '../../streams/valve.ts';
 import type { TreeCount, TreeFile, TreeItem } from '../../transfer/tree.ts';
 import { ContentDigest } from './content-digest.ts';
 import { ContentWriter } from './content-writer.ts';
-import { type ContentProof, type TreeHeader, failureOf } from './messages.ts';
+import { type ContentProof, type TreeHeader, encodeMessage, failureOf } from './messages.ts';
 import type { TreeReaderOptions } from './tree-reader.ts';
 
 type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
@@ -37,7 +37,7 @@ export class TreeWriter {
 
   /** Emits once what writes the item when its turn has come. */
   prepare(item: TreeItem, valve: Valve): Observable<() => Observable<Buffer>> {
-    if (item.kind === 'folder') return of(() => of(encodeHeader({ type: 'folder', path: [...item.path] })));
+    if (item.kind === 'folder') return of(() => of(this.#header({ type: 'folder', path: [...item.path] })));
     if (item.kind === 'failed') return of(() => of(this.#failedItem(item)));
     // A small one is read before its turn comes, and goes out in one piece with its header.
     if (item.size > SMALL_FILE_BYTES) return of(() => this.#large(item, valve));
@@ -50,7 +50,7 @@ export class TreeWriter {
   /** The end of the tree on the wire, and what the tree was. */
   finish(): { readonly end: Buffer; readonly proof: ContentProof } {
     const { files, bytes } = this.count;
-    return { end: encodeHeader({ type: 'end', files, bytes }), proof: { bytes, digest: this.#tree.finish(), files } };
+    return { end: this.#header({ type: 'end', files, bytes }), proof: { bytes, digest: this.#tree.finish(), files } };
   }
 
   close(): void {
@@ -70,7 +70,7 @@ export class TreeWriter {
     const frames = writer.write(bytes);
     const { end, proof } = writer.finish();
     this.#sent(proof);
-    return Buffer.concat([fileHeader(file), ...frames, end]);
+    return Buffer.concat([this.#fileHeader(file), ...frames, end]);
   }
 
   #large(file: TreeFile, valve: Valve): Observable<Buffer> {
@@ -84,7 +84,7 @@ export class TreeWriter {
       exactSize(file.size),
       concatMap((chunk) => from(writer.write(chunk))),
     );
-    return concat(of(fileHeader(file)), frames$, end$).pipe(
+    return concat(of(this.#fileHeader(file)), frames$, end$).pipe(
       catchError((cause: unknown) => {
         const error = sluiceError(cause);
         this.#count({ kind: 'failed', path: file.path, error });
@@ -95,7 +95,7 @@ export class TreeWriter {
 
   #failedItem(item: FailedItem): Buffer {
     this.#count(item);
-    return encodeHeader({ type: 'failed', path: [...item.path], ...failureOf(item.error) });
+    return this.#header({ type: 'failed', path: [...item.path], ...failureOf(item.error) });
   }
 
   #count({ path, error }: FailedItem): void {
@@ -109,12 +109,15 @@ export class TreeWriter {
     this.#bytes += bytes;
   }
 
+  #fileHeader({ path, size, modified, mode }: TreeFile): Buffer {
+    return this.#header({ type: 'file', path: [...path], size, modified, mode });
+  }
+
+  #header(header: TreeHeader): Buffer {
+    return encodeFrame(encodeMessage(header, this.#options.checked));
+  }
+
   #contentWriter(): ContentWriter {
     return new ContentWriter({ ...this.#options, offset: 0 });
   }
 }
-
-const fileHeader = ({ path, size, modified, mode }: TreeFile): Buffer =>
-  encodeHeader({ type: 'file', path: [...path], size, modified, mode });
-
-const encodeHeader = (header: TreeHeader): Buffer => encodeFrame(Buffer.from(JSON.stringify(header)));
