@@ -4,7 +4,7 @@ import type { ServerAddress } from './address.ts';
 /** The flags of every command that connects to a server, as yargs reads them. */
 export const CONNECTION_FLAGS = {
   dialect: { type: 'string', default: 'native', choices: DIALECT_NAMES, describe: 'what the server speaks' },
-  timeout: { type: 'number', default: 10, describe: 'seconds to wait for the server to answer' },
+  timeout: { type: 'number', default: 10, describe: 'seconds to wait for a connection and the server’s greeting' },
   'client-listens': {
     type: 'boolean',
     default: false,

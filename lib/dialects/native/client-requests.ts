@@ -1,5 +1,5 @@
-import { Observable, type Subscriber } from 'rxjs';
-import { LimitError, ProtocolError, type SluiceError } from '../../errors/errors.ts';
+import { Observable, type Subscriber, filter, throwError, timeout } from 'rxjs';
+import { LimitError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type ContentProof, type ReplyMessage, type Request, errorMessage, remoteError } from './messages.ts';
 
@@ -29,13 +29,27 @@ export interface OpenRequest {
 /** The requests of one client that wait for their replies, told apart by number. */
 export class ClientRequests {
   readonly #control: ControlChannel;
+  readonly #stallMs: number;
   /** A request that was given up keeps its number, without a listener, until the server's final word on it. */
   readonly #open = new Map<number, Subscriber<ReplyMessage> | undefined>();
   #lastId = 0;
   #ended: SluiceError | undefined;
 
-  constructor(control: ControlChannel) {
+  /** `stallMs` is how long the server may leave a question without an answer and without a word about it. */
+  constructor(control: ControlChannel, stallMs: number) {
     this.#control = control;
+    this.#stallMs = stallMs;
+  }
+
+  /** The one reply to a request that is no transfer. Errors as `start` does, and with `STALLED`: then it is given up. */
+  ask(words: RequestWords): Observable<ReplyMessage> {
+    const seconds = this.#stallMs / 1000;
+    const unanswered = () =>
+      new TimeoutError('STALLED', `the server is there, but has not answered "${words.type}" within ${seconds} s`);
+    return this.start(words).reply$.pipe(
+      timeout({ each: this.#stallMs, with: () => throwError(unanswered) }),
+      filter(({ type }) => type !== 'waiting'),
+    );
   }
 
   /**

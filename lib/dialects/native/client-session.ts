@@ -31,7 +31,7 @@ export class ClientSession implements RemoteSession {
 
   constructor(control: ControlChannel, options: Omit<ClientTransferOptions, 'requests'>) {
     this.#control = control;
-    this.#requests = new ClientRequests(control);
+    this.#requests = new ClientRequests(control, options.pulseLimits.stallMs);
     this.#transfer = new ClientTransfer({ ...options, requests: this.#requests });
   }
 
@@ -108,7 +108,7 @@ export class ClientSession implements RemoteSession {
   }
 
   #ask(words: RequestWords, understand: (reply: ReplyMessage) => Reply | undefined): Observable<Reply> {
-    return this.#requests.start(words).reply$.pipe(
+    return this.#requests.ask(words).pipe(
       map((reply) => {
         const understood = understand(reply);
         if (understood === undefined)
@@ -133,7 +133,7 @@ export class ClientSession implements RemoteSession {
   }
 
   async #nextPage(path: RemotePath, cursor: string): Promise<Listing> {
-    const reply = await firstValueFrom(this.#requests.start({ type: 'list', path: [...path], cursor }).reply$);
+    const reply = await firstValueFrom(this.#requests.ask({ type: 'list', path: [...path], cursor }));
     if (reply.type !== 'listing')
       throw new ProtocolError('STATE_UNEXPECTED', `the server answered "list" with "${reply.type}"`);
     return reply;

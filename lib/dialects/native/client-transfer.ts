@@ -217,6 +217,8 @@ export class ClientTransfer {
         const { requests, liveness, pulseLimits } = this.#options;
         const request = requests.start({ ...words, ...plan.words });
         const pulse = new TransferPulse(liveness, pulseLimits);
+        // Until the server has accepted the request, it is the server that everything waits for.
+        pulse.restsHereWhile(() => false);
         const assertExpected = replyOrder();
         const contentFailure = new Subject<never>();
         const answers$ = request.reply$.pipe(
@@ -228,6 +230,7 @@ export class ClientTransfer {
           mergeMap((reply) => {
             if (reply.type === 'waiting') return (pulse.restsThere(), EMPTY);
             assertExpected(reply);
+            if (reply.type === 'accepted') pulse.restsHereWhile(() => true);
             const socket$ = reply.type === 'accepted' ? plan.connect(reply) : EMPTY;
             return answer({ reply, request, pulse, socket$, failing: takeUntil(contentFailure) });
           }),

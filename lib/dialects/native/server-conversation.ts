@@ -12,12 +12,14 @@ import {
   concatMap,
   defer,
   endWith,
+  exhaustMap,
   filter,
   finalize,
   first,
   firstValueFrom,
   from,
   ignoreElements,
+  interval,
   map,
   merge,
   mergeMap,
@@ -145,11 +147,11 @@ export class ServerConversation {
       const running = new RunningRequest(request.id, this.#newPulse());
       this.#running.set(request.id, running);
       this.#runningCount$.next(this.#running.size);
-      const watching = TRANSFERS.includes(request.type) ? this.#watch(running) : undefined;
+      const watching = TRANSFERS.includes(request.type) ? this.#watch(running) : this.#tellBusy(running);
       return defer(() => this.#perform(request, running)).pipe(
         running.failing(),
         finalize(() => {
-          watching?.unsubscribe();
+          watching.unsubscribe();
           this.#running.delete(request.id);
           this.#runningCount$.next(this.#running.size);
         }),
@@ -165,6 +167,14 @@ export class ServerConversation {
   #newPulse(): TransferPulse {
     const { control, limits } = this.#options;
     return new TransferPulse(control.liveness, { ...limits, restMs: limits.idleMs });
+  }
+
+  /** Tells the client as long as its request is worked on: a digest of a large file takes its time. */
+  #tellBusy({ id }: RunningRequest): Subscription {
+    const { control, limits } = this.#options;
+    const busy$ = interval(limits.quietMs).pipe(exhaustMap(() => control.send({ type: 'waiting', id })));
+    // A word that cannot be sent is lost with its connection, and the connection's reader sees that.
+    return busy$.subscribe({ error: () => undefined });
   }
 
   /** Tells the client while the content rests here, and ends a transfer that stalls. */
