@@ -4,6 +4,7 @@ import { DEFAULT_PORT } from '../address.ts';
 import { parseDataPorts } from '../data-ports.ts';
 import { defineCommand } from '../define-command.ts';
 import { type ServerPortFlags, serverPorts } from '../server-ports.ts';
+import { sumUp } from '../sum-up.ts';
 
 interface ServeArguments extends ServerPortFlags {
   readonly root: string;
@@ -99,8 +100,9 @@ export const serveCommand = defineCommand<ServeArguments>({
     try {
       await lastValueFrom(
         server$.pipe(
-          tap((event) => logEvent(logger, event)),
           untilAborted(end.signal),
+          sumUp(),
+          tap((event) => logEvent(logger, event)),
         ),
       );
     } finally {

@@ -45,7 +45,7 @@ import { type CheckedServeOptions, type ServeOptions, checkServeOptions } from '
  *
  * Emits what happens on it, first `listening` for each of its ports. Cold: each subscription is a server of its own.
  * Completes only after `stop` was aborted and what ran has ended or `graceMs` is over. Errors with `OPTION_INVALID`,
- * `NOT_FOUND` (no such folder) or `LISTEN_FAILED`; what happens in one session never ends another. Unsubscribing closes
+ * `NOT_FOUND` (no such folder), `PERMISSION_DENIED` (it cannot be read) or `LISTEN_FAILED`; what happens in one session never ends another. Unsubscribing closes
  * every connection at once; files that were on their way are discarded. Holds a few kilobytes a session and at most
  * 4 MiB a transfer.
  *
@@ -221,5 +221,9 @@ class RunningServer {
   }
 }
 
-const storeOf = async ({ root, store }: CheckedServeOptions): Promise<Store> =>
-  store ?? LocalFolderStore.open(root ?? '.');
+const storeOf = async ({ root, store }: CheckedServeOptions): Promise<Store> => {
+  if (store !== undefined) return store;
+  const folder = await LocalFolderStore.open(root ?? '.');
+  await folder.assertReadable();
+  return folder;
+};

@@ -45,6 +45,16 @@ export class LocalFolderStore implements Store {
     return new LocalFolderStore(await PathGate.for(root, show));
   }
 
+  /** `PERMISSION_DENIED` where nobody could be shown what is in the folder. */
+  async assertReadable(): Promise<void> {
+    const { root } = this.#gate;
+    await namingErrors(root, 'cannot read folder', async () => {
+      await (await opendir(root)).close();
+      // To list names takes less than to reach what has them.
+      await lstat(`${root}/.`);
+    });
+  }
+
   /** The real path of the folder. */
   get root(): string {
     return this.#gate.root;

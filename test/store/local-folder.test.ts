@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { lstat, mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
-import { of } from 'rxjs';
+import { lastValueFrom, of } from 'rxjs';
+import { serve } from '../../lib/index.ts';
 import type { Entry } from '../../lib/protocol/entry.ts';
 import { PART_PREFIX, type RemotePath } from '../../lib/protocol/path.ts';
 import { LocalFolderStore } from '../../lib/store/local-folder.ts';
@@ -33,6 +34,17 @@ const world = async (test: TestContext) => {
   await symlink('nowhere', join(root, 'broken'));
   const store = await LocalFolderStore.open(root);
   return { base, root, outside, store, at: (...names: string[]) => join(root, ...names) };
+};
+
+/** Does something without the rights of root, if this process has them. */
+const asNobody = async (work: () => Promise<void>): Promise<void> => {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
 };
 
 const OUTSIDE = { code: 'PATH_OUTSIDE_ROOT' };
@@ -463,4 +475,20 @@ describe('LocalFolderStore', () => {
     for (const outcome of ['done', 'PATH_OUTSIDE_ROOT'])
       assert.ok((outcomes.get(outcome) ?? 0) > 0, `no ${outcome} among ${JSON.stringify([...outcomes])}`);
   });
+});
+
+describe('a folder that is to be served', () => {
+  // The others' bits, for a folder of root's; the owner's, for one of this user's own.
+  const READABLE = 0o555;
+  for (const [what, mode] of Object.entries({ 'that cannot be listed': 0o311, 'whose names cannot be reached': 0o644 }))
+    it(`and ${what} is refused at once with PERMISSION_DENIED and its name`, async (test) => {
+      const root = await temporaryFolder(test);
+      const store = await LocalFolderStore.open(root);
+      await chmod(root, process.geteuid?.() === 0 ? mode : mode & 0o700);
+      const refusal = { code: 'PERMISSION_DENIED', message: new RegExp(`^${root}: cannot read folder`) };
+      await asNobody(() => assert.rejects(store.assertReadable(), refusal));
+      await asNobody(() => assert.rejects(lastValueFrom(serve({ root, port: 0 })), { code: 'PERMISSION_DENIED' }));
+      await chmod(root, READABLE);
+      await asNobody(() => store.assertReadable());
+    });
 });
