@@ -6,6 +6,7 @@ import { faultSlow } from './06-slow.ts';
 import { faultSourceChanges } from './08-source-changes.ts';
 import { faultSameName } from './09-same-name.ts';
 import { faultTokens } from './10-tokens.ts';
+import { faultIdleSessions } from './11-idle-sessions.ts';
 import { faultVisits } from './12-visits.ts';
 import { faultPipelined } from './13-pipelined.ts';
 import { faultNames } from './14-names.ts';
@@ -25,6 +26,7 @@ export const FAULTS: readonly ((size: FaultSize) => void)[] = [
   faultSourceChanges,
   faultSameName,
   faultTokens,
+  faultIdleSessions,
   faultVisits,
   faultPipelined,
   faultNames,

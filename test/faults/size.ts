@@ -1,5 +1,7 @@
 /** How much of each fault is tried: a little with every test run, all of it by `npm run test:faults`. */
 export interface FaultSize {
+  /** Sessions that are open and do nothing, as far as the process may open files. */
+  readonly idleSessions: number;
   /** Times that a connection is made and closed again. */
   readonly visits: number;
   /** Connections that are silent at the same time. */
@@ -24,6 +26,7 @@ const READ = 512 * 1024;
 const GIB = 1024 ** 3;
 
 export const SHORT: FaultSize = {
+  idleSessions: 300,
   visits: 300,
   crowd: 50,
   commands: 100_000,
@@ -36,6 +39,7 @@ export const SHORT: FaultSize = {
 };
 
 export const LONG: FaultSize = {
+  idleSessions: 10_000,
   visits: 10_000,
   crowd: 900,
   commands: 2_000_000,
