@@ -14,6 +14,7 @@ import { faultLargeFolder } from './15-large-folder.ts';
 import { faultSizes } from './16-sizes.ts';
 import { faultClock } from './17-clock.ts';
 import { faultCancel } from './18-cancel.ts';
+import { faultBadNetwork } from './20-bad-network.ts';
 import type { FaultSize } from './size.ts';
 
 /** Every fault, in the order of its number; each file here says what one of them is and what must hold. */
@@ -34,4 +35,5 @@ export const FAULTS: readonly ((size: FaultSize) => void)[] = [
   faultSizes,
   faultClock,
   faultCancel,
+  faultBadNetwork,
 ];

@@ -18,6 +18,8 @@ export interface FaultSize {
   readonly fileSizes: readonly number[];
   /** Transfers that are given up at a random moment. */
   readonly cancels: number;
+  /** Data connections that a bad network cuts; each costs seconds. */
+  readonly cuts: number;
   /** Whether connections may be made to fail in network namespaces, which takes root and half a minute. */
   readonly namespaces: boolean;
 }
@@ -35,6 +37,7 @@ export const SHORT: FaultSize = {
   idleReaders: 8,
   fileSizes: [READ - 1, READ, READ + 1],
   cancels: 200,
+  cuts: 2,
   namespaces: false,
 };
 
@@ -48,5 +51,6 @@ export const LONG: FaultSize = {
   idleReaders: 160,
   fileSizes: [0, 1, READ - 1, READ, READ + 1, 4 * GIB - 1, 4 * GIB, 4 * GIB + 1],
   cancels: 10_000,
+  cuts: 40,
   namespaces: true,
 };

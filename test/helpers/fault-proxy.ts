@@ -9,8 +9,8 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 
 /** What goes wrong from one byte on. */
 export type Fault =
-  /** Each piece waits for `ms` milliseconds before it goes on. */
-  | { readonly type: 'delay'; readonly ms: number }
+  /** Each piece waits for `ms` milliseconds before it goes on, and for up to `jitterMs` more by chance. */
+  | { readonly type: 'delay'; readonly ms: number; readonly jitterMs?: number }
   /** One byte a turn of the event loop, each in a packet of its own. */
   | { readonly type: 'trickle' }
   /** A bit of the next byte is flipped, the lowest one if nothing else is said. */
@@ -191,6 +191,7 @@ class Lane {
   readonly #options: LaneOptions;
   #planned: { readonly at: number; readonly fault: Fault }[] = [];
   #delayMs = 0;
+  #jitterMs = 0;
   #trickles = false;
   /** Bits of the next byte that are flipped. */
   #flips = 0;
@@ -212,6 +213,7 @@ class Lane {
     switch (fault.type) {
       case 'delay':
         this.#delayMs = fault.ms;
+        this.#jitterMs = fault.jitterMs ?? 0;
         return;
       case 'trickle':
         this.#trickles = true;
@@ -241,7 +243,7 @@ class Lane {
   async pass(chunk: Buffer): Promise<void> {
     const { whole, signal } = this.#options;
     for (let rest = chunk; rest.length > 0;) {
-      if (this.#delayMs > 0) await sleep(this.#delayMs, undefined, { signal });
+      if (this.#delayMs > 0) await sleep(this.#delayMs + Math.random() * this.#jitterMs, undefined, { signal });
       if (this.#trickles) await nextTurn();
       await this.#stopped;
       if (!whole.isOpen) return;
