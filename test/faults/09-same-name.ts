@@ -35,6 +35,29 @@ export const faultSameName = ({ writers }: FaultSize): void => {
       await assertFiles(server.root, ['file']);
     });
 
+    it('fault 9: what is being written is BUSY for whoever would write, move or delete it, and is whole in the end', async (test) => {
+      const plan = [{ when: 'data', nth: 0, direction: 'up', at: STOP_AT, fault: { type: 'stop' } }] as const;
+      const { server, client, local, proxy } = await startScene(test, { plan });
+      const bytes = Buffer.alloc(8 * MIB, 'x');
+      await writeFile(join(local, 'mine'), bytes);
+      await writeFile(join(local, 'theirs'), 'theirs');
+      await writeFile(join(server.root, 'file'), 'old');
+      const running = outcomeOf(lastValueFrom(client.upload(join(local, 'mine'), ['file'])));
+      await until('a stop', () => (proxy.connections('data')[0]?.passed.up ?? 0) >= STOP_AT);
+      const other = await startClient(test, server);
+      for (const work of [
+        () => lastValueFrom(other.upload(join(local, 'theirs'), ['file'])),
+        () => other.move(['file'], ['elsewhere']),
+        () => other.remove(['file']),
+      ])
+        assert.equal(await outcomeOf(work()), 'BUSY');
+      assert.equal(await readFile(join(server.root, 'file'), 'utf8'), 'old');
+      proxy.connections('data')[0]?.go();
+      assert.equal(await running, 'done');
+      assert.ok(bytes.equals(await readFile(join(server.root, 'file'))));
+      await assertFiles(server.root, ['file']);
+    });
+
     it('fault 9: a reader goes on with the file it opened while a writer replaces and a third deletes it', async (test) => {
       const plan = [{ when: 'data', nth: 0, direction: 'down', at: STOP_AT, fault: { type: 'stop' } }] as const;
       const { server, client, local, proxy } = await startScene(test, { plan });

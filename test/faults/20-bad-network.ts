@@ -6,7 +6,7 @@ import { type TestContext, describe, it } from 'node:test';
 import { lastValueFrom } from 'rxjs';
 import { pattern } from '../helpers/collect.ts';
 import type { Direction, PlannedFault } from '../helpers/fault-proxy.ts';
-import { makeTree, readTree, runTree } from '../helpers/tree.ts';
+import { type TreeFiles, makeTree, readTree, runTree } from '../helpers/tree.ts';
 import { assertFiles, startScene } from './scene.ts';
 import type { FaultSize } from './size.ts';
 
@@ -87,7 +87,8 @@ export const faultBadNetwork = ({ cuts }: FaultSize): void => {
         const [source, target] = direction === 'up' ? [local, server.root] : [server.root, local];
         const small = Array.from({ length: 50 }, (_, index) => [`small/${index % 5}/${index}`, `${index}`] as const);
         const large = files().map(({ name, content }) => [`large/${name}`, content] as const);
-        await makeTree(join(source, 'from'), Object.fromEntries([...small, ...large]));
+        const tree: TreeFiles = Object.fromEntries<string | Buffer>([...small, ...large]);
+        await makeTree(join(source, 'from'), tree);
         const { problems } = await runTree(
           direction === 'up'
             ? client.uploadTree(join(local, 'from'), ['to'])
