@@ -35,9 +35,11 @@ export class Reporter {
     else if (!this.quiet) for (const line of lines) this.#out.write(`${line}\n`);
   }
 
-  /** Tells people something beside the result. */
-  note(text: string): void {
-    if (!this.json && !this.quiet) this.#tell(text);
+  /** Tells people something beside the result, and programs the same where there is an object for it. */
+  note(text: string, object?: object): void {
+    if (this.quiet) return;
+    if (!this.json) this.#tell(text);
+    else if (object !== undefined) this.#out.write(`${JSON.stringify(object)}\n`);
   }
 
   /** Shows a failure in one line. */

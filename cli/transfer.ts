@@ -70,7 +70,7 @@ const telling =
   (progress$) => {
     const told$ = progress$.pipe(
       tap((progress) => {
-        if (progress.state === 'waiting') reporter.note(waitingLine(label, progress));
+        if (progress.state === 'waiting') reporter.note(waitingLine(label, progress), waitingObject(label, progress));
       }),
     );
     return reporter.json || reporter.quiet ? told$ : told$.pipe(drawProgress(label.from, process.stderr));
@@ -121,6 +121,13 @@ const waitingLine = ({ from }: TransferLabel, { trouble, waitMs = 0 }: TransferP
   const when = waitMs === 0 ? 'beginning again' : `trying again in ${formatSeconds(waitMs / 1000)}`;
   return `${display(from)}: ${reason}; ${when}`;
 };
+
+const waitingObject = (label: TransferLabel, { trouble, waitMs = 0 }: TransferProgress): object => ({
+  type: 'waiting',
+  ...label,
+  ...(trouble && { code: trouble.code, message: trouble.message }),
+  seconds: waitMs / 1000,
+});
 
 /** The flags of every command that moves files, as yargs reads them. */
 export const TRANSFER_FLAGS = {

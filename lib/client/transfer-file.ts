@@ -1,4 +1,16 @@
-import { type Observable, catchError, concat, defer, firstValueFrom, mergeMap, of, throwError } from 'rxjs';
+import {
+  type Observable,
+  Subject,
+  catchError,
+  concat,
+  defer,
+  finalize,
+  firstValueFrom,
+  merge,
+  mergeMap,
+  of,
+  throwError,
+} from 'rxjs';
 import type { ArrivingContent, Session } from '../dialects/session.ts';
 import { SluiceError } from '../errors/errors.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
@@ -6,7 +18,7 @@ import type { RemotePath } from '../protocol/path.ts';
 import type { Checkpoint } from '../store/checkpoint.ts';
 import type { OpenFile } from '../store/store.ts';
 import { withResource } from '../streams/with-resource.ts';
-import { contentBehind, keepable } from '../transfer/checkpoints.ts';
+import { type Leftover, contentBehind, keepable, otherContent } from '../transfer/checkpoints.ts';
 import type { LocalFile } from '../transfer/local-file.ts';
 import { decideOverwrite } from '../transfer/overwrite.ts';
 import { toStore } from '../transfer/to-store.ts';
@@ -58,7 +70,10 @@ export const downloadFile = (
   );
 };
 
-/** Copies a local file to a remote path, behind what the server has from an earlier try; one attempt in one session. */
+/**
+ * Copies a local file to a remote path, behind what the server has from an earlier try, or, if that is of another content
+ * by now, from the first byte; one attempt in one session.
+ */
 export const uploadFile = (
   session: Session,
   path: RemotePath,
@@ -68,14 +83,18 @@ export const uploadFile = (
   const send = (file: OpenFile) => {
     const { size, modified, mode } = file.entry;
     let resumed = 0;
-    const content = (have?: Checkpoint) => {
+    const again$ = new Subject<TransferProgress>();
+    const content = ({ have, dropped }: Leftover) => {
       resumed = have?.offset ?? 0;
+      if (dropped !== undefined) again$.next(startingAgain(otherContent(dropped)));
       return have === undefined ? file.content() : contentBehind(file, have);
     };
     const about = { size, modified, keepTime, mode: keepMode ? mode & PERMISSION_BITS : undefined };
-    return session
-      .execute({ type: 'upload', path, from: content, ...about, overwrite, fsync, resume })
-      .pipe(asProgress(() => ({ total: size, resumed })));
+    const sending$ = session.execute({ type: 'upload', path, from: content, ...about, overwrite, fsync, resume }).pipe(
+      asProgress(() => ({ total: size, resumed })),
+      finalize(() => again$.complete()),
+    );
+    return merge(again$, sending$);
   };
   return withResource(
     () => store.open(localPath),

@@ -5,6 +5,7 @@ import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
 import type { BlockDigests, Checkpoint } from '../store/checkpoint.ts';
+import type { Leftover } from '../transfer/checkpoints.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
 import type { Proof } from '../transfer/proof.ts';
 import type { TreeCount, TreeSink, TreeSource } from '../transfer/tree.ts';
@@ -67,7 +68,7 @@ export interface Upload {
    * already: only what is behind that shall come. `OFFSET_MISMATCH` if that is not of the same content. Chunks may be
    * lent, as those of a download.
    */
-  readonly from: (have?: Checkpoint) => Source;
+  readonly from: (there: Leftover) => Source;
   /** There if the content comes in verified blocks. */
   readonly blocks?: BlockDigests | undefined;
   /** Whether to go on where an earlier transfer of the same content (by `size` and `modified`) broke off. @default false */

@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import { type pump, pumpWithin } from '../streams/pump.ts';
 import { toNothing } from '../streams/to-nothing.ts';
 import { withResource } from '../streams/with-resource.ts';
-import { assertSameContent, findCheckpoint, keepable } from '../transfer/checkpoints.ts';
+import { type Leftover, assertSameContent, findLeftover, keepable } from '../transfer/checkpoints.ts';
 import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { fromTree } from '../transfer/from-tree.ts';
 import { toStore } from '../transfer/to-store.ts';
@@ -144,10 +144,10 @@ export class SessionCore implements Session {
     const { store } = this.#options;
     const source = blocks && resume ? keepable({ size, modified }, blocks) : undefined;
     const options = { size, mode, fsync, modified: keepTime ? modified : undefined, replace: overwrite !== 'refuse' };
-    return from(source ? findCheckpoint(store, path, source) : Promise.resolve(undefined)).pipe(
-      mergeMap((have) => {
-        const keep = source && { ...source, from: have };
-        return withTotal(lendingPump(content(have), toStore(store, path, { ...options, keep })));
+    return from(source ? findLeftover(store, path, source) : Promise.resolve({} satisfies Leftover)).pipe(
+      mergeMap((there: Leftover) => {
+        const keep = source && { ...source, from: there.have };
+        return withTotal(lendingPump(content(there), toStore(store, path, { ...options, keep })));
       }),
     );
   }

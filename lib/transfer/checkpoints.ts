@@ -21,14 +21,24 @@ export const keepable = (
 ): KeepableContent | undefined =>
   size === undefined || modified === undefined ? undefined : { size, modified, ...blocks };
 
-/** How far an earlier transfer of the same content to that path came. */
-export const findCheckpoint = async (
+/** What an earlier transfer to a path has left. */
+export interface Leftover {
+  /** How far it came, if it was of the same content. */
+  readonly have?: Checkpoint;
+  /** How many bytes it had, if it was of a content of another length or time: they go with the next transfer. */
+  readonly dropped?: number;
+}
+
+/** What an earlier transfer to that path has left for, or of another content than, the one that is about to come. */
+export const findLeftover = async (
   store: Store,
   path: RemotePath,
   content: Omit<KeepableContent, 'digest$'>,
-): Promise<Checkpoint | undefined> => {
+): Promise<Leftover> => {
   const kept = await store.kept?.(path);
-  return kept !== undefined && kept.algorithm === content.algorithm && isOf(kept, content) ? kept : undefined;
+  if (kept === undefined) return {};
+  if (!isOf(kept, content)) return { dropped: kept.offset };
+  return kept.algorithm === content.algorithm ? { have: kept } : {};
 };
 
 const isOf = (checkpoint: Checkpoint, { size, modified }: ContentIdentity): boolean =>
@@ -50,7 +60,7 @@ export const contentBehind = (file: OpenFile, checkpoint: Checkpoint): Source =>
 export const assertSameContent = async (file: OpenFile, checkpoint: Checkpoint): Promise<void> => {
   const { offset, algorithm } = checkpoint;
   if (!isOf(checkpoint, file.entry) || !isBlockEnd(checkpoint) || !availableDigests().includes(algorithm))
-    throw mismatch(`the file is not the one of which ${offset} bytes were transferred`);
+    throw otherContent(offset);
   const digest = createDigest(algorithm);
   const lastBlock = file.content(Math.floor((offset - 1) / BLOCK_BYTES) * BLOCK_BYTES, offset);
   await lastValueFrom(pump(lastBlock, hash(digest), toNothing()), { defaultValue: undefined });
@@ -60,5 +70,9 @@ export const assertSameContent = async (file: OpenFile, checkpoint: Checkpoint):
 
 const isBlockEnd = ({ offset, size }: Checkpoint): boolean =>
   offset > 0 && (offset % BLOCK_BYTES === 0 || offset === size);
+
+/** Why a transfer of which so many bytes were there cannot go on with them. */
+export const otherContent = (bytes: number): FileError =>
+  mismatch(`the file is not the one of which ${bytes} bytes were transferred`);
 
 const mismatch = (reason: string) => new FileError('OFFSET_MISMATCH', `cannot go on where it broke off: ${reason}`);

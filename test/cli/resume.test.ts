@@ -61,14 +61,19 @@ for (const command of DIRECTIONS)
       assert.deepEqual(await left(), []);
     });
 
-    it('is one object with --json, which counts what was there', async (test) => {
+    it('is an object for each wait with --json, and a result, which counts what was there', async (test) => {
       const { run, lose } = await start(test, command);
       const cli = run('--json');
       await lose();
       const { code, stdout, stderr } = await cli.exited;
       assert.deepEqual([code, stderr], [0, '']);
-      const [result = {}, ...others] = jsonLines(stdout);
-      assert.deepEqual([result['type'], result['bytes'], others], ['completed', CONTENT.length, []]);
+      const [{ from, to, message, seconds, ...waiting } = {}, ...others] = jsonLines(stdout);
+      const direction = command === 'put' ? 'upload' : 'download';
+      assert.deepEqual(waiting, { type: 'waiting', direction, code: 'CLOSED_EARLY' });
+      assert.ok([from, to, message].every((text) => typeof text === 'string') && Number(seconds) > 0, stdout);
+      const result = others.pop() ?? {};
+      assert.ok(others.every(({ type }) => type === 'waiting'));
+      assert.deepEqual([result['type'], result['bytes']], ['completed', CONTENT.length]);
       const resumed = Number(result['resumed']);
       assert.ok(resumed >= MIB && resumed % MIB === 0, String(resumed));
     });
@@ -102,6 +107,28 @@ for (const command of DIRECTIONS)
       assert.equal(code, 0);
       assert.doesNotMatch(stdout, /were there/);
       assert.ok(CONTENT.equals(await readFile(target)));
+    });
+
+    it('says that it begins again when the source is not what it was', async (test) => {
+      const { run, folder, left } = await start(test, command);
+      await leavePart(folder, 'file', pattern(7 * MIB), { bytes: 6 * MIB });
+      const cli = run();
+      await cli.stderr.waitFor(
+        /: cannot go on .+ the file is not the one of which 6291456 bytes .+; beginning again\n/,
+      );
+      cli.kill('SIGINT');
+      assert.equal((await cli.exited).code, 130);
+      await until('an end', async () => (await left()).length <= 1);
+    });
+
+    it('says so in an object with --json', async (test) => {
+      const { run, folder, left } = await start(test, command);
+      await leavePart(folder, 'file', pattern(7 * MIB), { bytes: 6 * MIB });
+      const cli = run('--json');
+      await cli.stdout.waitFor(/^\{"type":"waiting",.+"code":"OFFSET_MISMATCH",.+"seconds":0\}\n/);
+      cli.kill('SIGINT');
+      assert.equal((await cli.exited).code, 130);
+      await until('an end', async () => (await left()).length <= 1);
     });
 
     it('says that it begins again when what was there is of another content', async (test) => {

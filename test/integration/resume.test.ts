@@ -242,9 +242,7 @@ describe('a source that has changed since the transfer broke off', () => {
         assert.deepEqual([state, resumed], ['completed', undefined]);
         assert.ok((await readFile(transfer.source)).equals(await readFile(transfer.target)));
         assert.deepEqual(await readdir(transfer.folder), ['file']);
-        // Of an upload the server need not be asked: it is told length and time, and has nothing of that kind.
-        const isTold = direction === 'down' || what.includes('block');
-        assert.deepEqual(troublesOf(transfer.seen), isTold ? ['OFFSET_MISMATCH'] : []);
+        assert.deepEqual(troublesOf(transfer.seen), ['OFFSET_MISMATCH']);
       });
 
   for (const direction of DIRECTIONS)
@@ -415,14 +413,22 @@ describe('a put that would go on', () => {
   for (const [what, other] of Object.entries({
     'another length': { size: CONTENT.length + 1 },
     'another time': { modified: MODIFIED + 1 },
+  }))
+    it(`is offered nothing with ${what}, and told what is dropped`, async (test) => {
+      const { session } = await startRaw(test, 6 * MIB);
+      const { type, offset, digest, dropped } = await session.ask({ ...PUT, id: 1, ...other });
+      assert.deepEqual([type, offset, digest, dropped], ['accepted', undefined, undefined, 6 * MIB]);
+    });
+
+  for (const [what, other] of Object.entries({
     'no length': { size: undefined },
     'no time': { modified: undefined },
     'no wish to': { resume: undefined },
   }))
     it(`is offered nothing with ${what}`, async (test) => {
       const { session } = await startRaw(test, 6 * MIB);
-      const accepted = await session.ask({ ...PUT, id: 1, ...other });
-      assert.deepEqual([accepted['type'], accepted['offset']], ['accepted', undefined]);
+      const { type, offset, dropped } = await session.ask({ ...PUT, id: 1, ...other });
+      assert.deepEqual([type, offset, dropped], ['accepted', undefined, undefined]);
     });
 });
 

@@ -8,7 +8,7 @@ import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import type { Checkpoint } from '../../lib/store/checkpoint.ts';
 import { toNothing } from '../../lib/streams/to-nothing.ts';
 import { pumpWithin } from '../../lib/streams/pump.ts';
-import { assertSameContent, contentBehind, findCheckpoint, keepable } from '../../lib/transfer/checkpoints.ts';
+import { assertSameContent, contentBehind, findLeftover, keepable } from '../../lib/transfer/checkpoints.ts';
 import { bytesOf, pattern, valuesOf } from '../helpers/collect.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -112,24 +112,25 @@ describe('contentBehind', () => {
   });
 });
 
-describe('findCheckpoint', () => {
+describe('findLeftover', () => {
   const content = { size: HAVE.size, modified: HAVE.modified, algorithm: HAVE.algorithm };
   const storeWith = (kept: Checkpoint | undefined) => ({ ...stubStore({}), kept: () => Promise.resolve(kept) });
 
   it('is what the store has of the same content', async () => {
-    assert.deepEqual(await findCheckpoint(storeWith(HAVE), ['file'], content), HAVE);
+    assert.deepEqual(await findLeftover(storeWith(HAVE), ['file'], content), { have: HAVE });
   });
 
-  it('is nothing where the store has nothing, keeps nothing, or has another content', async () => {
-    const others: (Checkpoint | undefined)[] = [
-      undefined,
-      { ...HAVE, size: HAVE.size + 1 },
-      { ...HAVE, modified: HAVE.modified + 1 },
-      { ...HAVE, algorithm: 'blake3' },
-      { ...HAVE, offset: HAVE.size + 1 },
-    ];
-    for (const kept of others) assert.equal(await findCheckpoint(storeWith(kept), ['file'], content), undefined);
-    assert.equal(await findCheckpoint(stubStore({}), ['file'], content), undefined);
+  it('tells how much is dropped where the store has another content', async () => {
+    for (const other of [{ size: HAVE.size + 1 }, { modified: HAVE.modified + 1 }])
+      assert.deepEqual(await findLeftover(storeWith({ ...HAVE, ...other }), ['file'], content), {
+        dropped: HAVE.offset,
+      });
+  });
+
+  it('is nothing where the store has nothing, keeps nothing, or has digests of another kind', async () => {
+    for (const kept of [undefined, { ...HAVE, algorithm: 'blake3' } as const])
+      assert.deepEqual(await findLeftover(storeWith(kept), ['file'], content), {});
+    assert.deepEqual(await findLeftover(stubStore({}), ['file'], content), {});
   });
 });
 

@@ -204,7 +204,7 @@ export const sendUpload = (
     let bytes = 0;
     const counted = meter((seen) => (bytes = seen));
     return concat(
-      pump(from(), counted, sendContent(line, encoder)).pipe(map((moved): Reply => ({ type: 'progress', ...moved }))),
+      pump(from({}), counted, sendContent(line, encoder)).pipe(map((moved): Reply => ({ type: 'progress', ...moved }))),
       kept$,
       defer(() => of<Reply>({ type: 'completed', bytes, unverified: true, ...(digestSent && { digestSent }) })),
     );

@@ -27,6 +27,7 @@ import type { Checkpoint } from '../../store/checkpoint.ts';
 import type { LendingSource, Progress } from '../../streams/flow.ts';
 import { pumpWithin } from '../../streams/pump.ts';
 import type { Valve } from '../../streams/valve.ts';
+import type { Leftover } from '../../transfer/checkpoints.ts';
 import { type TreeCount, pumpTree } from '../../transfer/tree.ts';
 import type { Download, DownloadTree, Reply, Upload, UploadTree } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
@@ -129,10 +130,10 @@ export class ClientTransfer {
     return this.#request({ ...about, type: 'put', path: [...path] }, ({ reply, pulse, socket$ }) => {
       if (reply.type === 'skipped') return of<Reply>({ type: 'skipped' });
       if (reply.type === 'completed') return of<Reply>({ type: 'completed', bytes: assertSame(reply, sent).bytes });
-      const have = this.#checkpointOf(reply as Accepted, about);
-      const content = this.#content(pulse, have?.offset ?? 0, (proof) => (sent = proof));
+      const there = this.#leftoverOf(reply as Accepted, about);
+      const content = this.#content(pulse, there.have?.offset ?? 0, (proof) => (sent = proof));
       return socket$.pipe(
-        mergeMap((socket) => lendingPump(from(have), sendContent(socket, content))),
+        mergeMap((socket) => lendingPump(from(there), sendContent(socket, content))),
         waitForReason(),
         map(progressReply),
       );
@@ -203,12 +204,12 @@ export class ClientTransfer {
     return { resume: { offset, size, modified, digest } };
   }
 
-  /** What the server says that it has of an upload. */
-  #checkpointOf({ offset = 0, digest }: Accepted, { size, modified, resume }: Partial<Upload>): Checkpoint | undefined {
-    if (offset === 0) return undefined;
+  /** What the server says that it has of an upload, or of another content in its place. */
+  #leftoverOf({ offset = 0, digest, dropped }: Accepted, { size, modified, resume }: Partial<Upload>): Leftover {
+    if (offset === 0) return dropped === undefined ? {} : { dropped };
     if (!resume || size === undefined || modified === undefined || digest === undefined)
       throw new ProtocolError('OFFSET_MISMATCH', `the server goes on at ${offset}, which was not asked for`);
-    return { offset, size, modified, digest, algorithm: this.#options.digestName };
+    return { have: { offset, size, modified, digest, algorithm: this.#options.digestName } };
   }
 
   #request(words: RequestWords, answer: (context: Answered) => Observable<Reply>): Observable<Reply> {

@@ -107,6 +107,7 @@ const REPLIES = v.variant('type', [
     entry: v.optional(entry),
     offset: v.optional(count),
     digest: v.optional(digestText),
+    dropped: v.optional(count),
     port: v.optional(port),
     token: v.optional(token),
   }),

@@ -5,6 +5,7 @@ import type { DigestName } from '../../operators/digest.ts';
 import type { BlockDigests, Checkpoint } from '../../store/checkpoint.ts';
 import type { LendingSource, Sink, Source } from '../../streams/flow.ts';
 import type { Valve } from '../../streams/valve.ts';
+import type { Leftover } from '../../transfer/checkpoints.ts';
 import type { TreeSink, TreeSource } from '../../transfer/tree.ts';
 import type { ArrivingContent } from '../session.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
@@ -70,9 +71,9 @@ export class ServerTransfer {
   }
 
   /** The client as the place where a file comes from, behind what is here already. */
-  sourceBehind(have?: Checkpoint): Source {
+  sourceBehind({ have, dropped }: Leftover): Source {
     const { offset = 0, digest } = have ?? {};
-    const accepted = have === undefined ? {} : { offset, digest };
+    const accepted = { ...(have && { offset, digest }), ...(dropped !== undefined && { dropped }) };
     const size = this.#request.type === 'put' ? this.#request.size : undefined;
     const options = { ...this.#content(offset), size, onBlock: (block: string) => this.#block$.next(block) };
     const from = (receive: (source: LendingSource) => Observable<Buffer>) =>
@@ -107,7 +108,7 @@ export class ServerTransfer {
       );
   }
 
-  #open(words: Pick<Accepted, 'entry' | 'offset' | 'digest'>): Observable<Socket> {
+  #open(words: Pick<Accepted, 'entry' | 'offset' | 'digest' | 'dropped'>): Observable<Socket> {
     const { control, awaitPeer, limits } = this.#options;
     const accepted: Accepted = { type: 'accepted', id: this.#request.id, ...words };
     const { data } = this.#request;
