@@ -41,7 +41,7 @@ const start = async (test: TestContext, command: (typeof DIRECTIONS)[number]) =>
     proxy.connections('control')[0]?.strike({ type: 'reset' });
   };
   const left = async () => (await readdir(folder)).filter((name) => name !== 'file');
-  return { run, lose, left, folder, target: join(folder, 'file') };
+  return { server, run, lose, left, folder, target: join(folder, 'file') };
 };
 
 const WAITING = /^(file|sluice:\S+): .+; trying again in \d+(\.\d+)? m?s\n/;
@@ -142,6 +142,41 @@ for (const command of DIRECTIONS)
       assert.equal((await cli.exited).code, 130);
       assert.match(cli.stderr.text, /cannot go on where it broke off: .+ other bytes before 6291456/);
       await until('an end', async () => (await left()).length <= 1);
+    });
+  });
+
+for (const command of DIRECTIONS)
+  describe(`sluice ${command} that waits for a server that is gone`, () => {
+    it('ends at Ctrl-C with 130, and does not wait first', async (test) => {
+      const { run, lose, server } = await start(test, command);
+      const cli = run('--retries', '9');
+      await lose();
+      server.close();
+      for (const _ of [1, 2]) await cli.stderr.waitFor(/; trying again in /);
+      cli.kill('SIGINT');
+      const told = cli.stderr.text;
+      const { code, stdout, stderr } = await cli.exited;
+      assert.deepEqual([code, stdout], [130, '']);
+      assert.equal(stderr, `${told}sluice: cancelled [CANCELLED]\n`);
+    });
+
+    it('says one object for each wait and one for its end with --json', async (test) => {
+      const { run, lose, server } = await start(test, command);
+      const cli = run('--retries', '9', '--json');
+      await lose();
+      server.close();
+      for (const _ of [1, 2]) await cli.stdout.waitFor(/"type":"waiting".+\n/);
+      cli.kill('SIGTERM');
+      const { code, stdout, stderr } = await cli.exited;
+      assert.deepEqual([code, stderr], [130, '']);
+      assert.deepEqual(
+        jsonLines(stdout).map(({ type, code }) => [type, code]),
+        [
+          ['waiting', 'CLOSED_EARLY'],
+          ['waiting', jsonLines(stdout)[1]?.['code']],
+          ['error', 'CANCELLED'],
+        ],
+      );
     });
   });
 

@@ -135,6 +135,49 @@ describe('a transfer whose control connection breaks', () => {
       });
 });
 
+describe('a transfer that waits for its next try', () => {
+  for (const direction of DIRECTIONS) {
+    const startWaiting = async (test: TestContext) => {
+      const plan = halfWay(direction, { type: 'stop' });
+      const transfer = await startTransfer(test, direction, { plan, connect: { retries: 5 } });
+      const lose = async () => {
+        await halfSecured(transfer);
+        transfer.proxy.connections('control')[0]?.strike({ type: 'reset' });
+      };
+      return { ...transfer, lose };
+    };
+
+    it(`ends when its signal is aborted, and is gone on with by the next one (${direction})`, async (test) => {
+      const { lose, ...transfer } = await startWaiting(test);
+      const abort = new AbortController();
+      const running = transfer.run({ signal: abort.signal }).pipe(
+        tap(({ state }) => {
+          if (state === 'waiting') abort.abort();
+        }),
+      );
+      const ending = failsWith('CANCELLED', lastValueFrom(running));
+      await lose();
+      await ending;
+      assert.deepEqual([transfer.seen.at(-1)?.state, transfer.proxy.connections('control').length], ['waiting', 1]);
+      await lastValueFrom(transfer.run());
+      await assertResumed(transfer);
+    });
+
+    it(`ends when its client is closed (${direction})`, async (test) => {
+      const { lose, ...transfer } = await startWaiting(test);
+      const running = transfer.run().pipe(
+        tap(({ state }) => {
+          if (state === 'waiting') transfer.client.close();
+        }),
+      );
+      const ending = failsWith('CLOSED_EARLY', lastValueFrom(running));
+      await lose();
+      await ending;
+      assert.equal(transfer.proxy.connections('control').length, 1);
+    });
+  }
+});
+
 describe('a transfer that is cancelled', () => {
   const CANCELS: Readonly<Record<string, (run: Transfer['run']) => () => Promise<void>>> = {
     'its subscriber leaves': (run) => {
