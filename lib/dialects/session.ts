@@ -54,7 +54,7 @@ export interface ArrivingContent {
 
 /** The other end of an upload. */
 export interface UploadSender {
-  /** Asks for a sign of life. */
+  /** Asks for a sign of life; one that has given the upload up does not live. */
   isAlive(): Promise<boolean>;
   /** Ends the upload. */
   dismiss(reason: SluiceError): void;
@@ -103,6 +103,8 @@ export interface UploadTree {
   readonly path: RemotePath;
   /** Where it comes from; subscribed once it is certain that it will be taken. */
   readonly from: TreeSource;
+  /** As of an upload. @default always alive */
+  readonly sender?: UploadSender | undefined;
   /** For each file. @default 'overwrite' */
   readonly overwrite?: OverwritePolicy | undefined;
   /** Whether each file is forced to the disk before the receipt. @default false */

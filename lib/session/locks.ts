@@ -1,6 +1,9 @@
-import { type Observable, defer, finalize } from 'rxjs';
+import { type Observable, defer, finalize, firstValueFrom, from, merge, timer } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
+
+// What is let go of may have to be written to a slow disk first.
+const FREEING_MS = 5000;
 
 /** Who holds a lock, where somebody may come back for it. */
 export interface LockHolder {
@@ -50,14 +53,14 @@ export class Locks {
   }
 
   /**
-   * Frees a path that the same owner's dead session still holds; whoever else holds it keeps it. Resolves when that is
-   * settled either way.
+   * Frees a path that the same owner's dead session, or an upload that was given up, still holds; whoever else holds it
+   * keeps it. Resolves when that is settled either way, or takes too long.
    */
   async takeOver(path: RemotePath, owner: string): Promise<void> {
     const held = this.#held.get(keyOf(path));
     if (held?.holder?.owner !== owner || (await held.holder.isAlive())) return;
     held.holder.evict();
-    await held.freed;
+    await firstValueFrom(merge(from(held.freed), timer(FREEING_MS)));
   }
 
   /** The same for work that cannot be cancelled half-way: the paths stay locked until it has settled, watched or not. */

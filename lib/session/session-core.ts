@@ -116,22 +116,27 @@ export class SessionCore implements Session {
   #upload(upload: Upload): Observable<Reply> {
     const { path, overwrite = 'overwrite', modified } = upload;
     this.#assertWritable(path);
-    const { store, locks } = this.#options;
+    const { store } = this.#options;
     const write = () =>
       from(decideOverwrite(store, path, overwrite, modified)).pipe(
         mergeMap((decision) => (decision === 'skip' ? of<Reply>({ type: 'skipped' }) : this.#receive(upload))),
       );
-    const holder = this.#holderOf(upload);
+    return this.#whileUploading(path, upload.resume ? this.#holderOf(upload) : undefined, write);
+  }
+
+  /** Runs the upload of a file while its path is the holder's. */
+  #whileUploading<T>(path: RemotePath, holder: LockHolder | undefined, write: () => Observable<T>): Observable<T> {
+    const { locks } = this.#options;
     const isFree = holder === undefined ? Promise.resolve() : locks.takeOver(path, holder.owner);
     return from(isFree).pipe(mergeMap(() => locks.while([path], 'is being uploaded', write, holder)));
   }
 
   /**
-   * Who may come back for an upload: the next session from the same address with the same content. If this one is dead by
-   * then, as after its network was cut off, it has to give way.
+   * Who may come back for an upload: the next one from the same address with the same content. If this one is dead by then,
+   * as after its network was cut off, or was given up and is not yet gone, it has to give way.
    */
-  #holderOf({ resume, size, modified, sender }: Upload): LockHolder | undefined {
-    if (!resume || size === undefined || modified === undefined || sender === undefined) return undefined;
+  #holderOf({ size, modified, sender }: Pick<Upload, 'size' | 'modified' | 'sender'>): LockHolder | undefined {
+    if (size === undefined || modified === undefined || sender === undefined) return undefined;
     const reason = new ConnectionError('CLOSED_EARLY', 'the session was gone, and its owner came back in another one');
     return {
       owner: JSON.stringify([this.#options.owner, size, modified]),
@@ -164,12 +169,12 @@ export class SessionCore implements Session {
     );
   }
 
-  #uploadTree({ path, from: tree, overwrite = 'overwrite', fsync = false }: UploadTree): Observable<Reply> {
+  #uploadTree({ path, from: tree, sender, overwrite = 'overwrite', fsync = false }: UploadTree): Observable<Reply> {
     this.#assertWritable(path);
     const { store, locks } = this.#options;
     const write: WriteTreeFile = (file, valve) => {
       const target = [...path, ...file.path];
-      return locks.while([target], 'is being uploaded', () =>
+      return this.#whileUploading(target, this.#holderOf({ ...file, sender }), () =>
         writeTreeFile({ store, path: target }, { overwrite, fsync, keep: true })(file, valve),
       );
     };

@@ -1,5 +1,6 @@
 import { type Dir, type Dirent, type Stats, constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { systemCode } from '../errors/from-system.ts';
@@ -14,6 +15,7 @@ import { removeExpired } from './expire-parts.ts';
 import { findKept, removeKept } from './hidden-file.ts';
 import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
+import { PartHold, partsLetGo } from './part-hold.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
 import { folderThread } from './small/folder-thread.ts';
 import type { JobFolder } from './small/jobs.ts';
@@ -110,6 +112,7 @@ export class LocalFolderStore implements Store {
 
   async kept(path: RemotePath): Promise<Checkpoint | undefined> {
     if (path.length === 0) return undefined;
+    await partsLetGo(this.#locationOf(path));
     return this.#gate.atPlace(path, 'cannot read', findKept);
   }
 
@@ -155,10 +158,17 @@ export class LocalFolderStore implements Store {
   }
 
   async #beginPart(path: RemotePath, options: PartOptions): Promise<Part> {
-    return namingErrors(this.#gate.show(path), 'cannot write', async () => {
-      const place = await this.#gate.openPlace(path);
-      return LocalPart.begin(place, this.#gate.show(path), options, this.#partsInUse);
-    });
+    const hold = options.keep && new PartHold(this.#locationOf(path));
+    try {
+      const part = await namingErrors(this.#gate.show(path), 'cannot write', async () => {
+        const place = await this.#gate.openPlace(path);
+        return LocalPart.begin(place, this.#gate.show(path), options, this.#partsInUse);
+      });
+      return hold?.of(part) ?? part;
+    } catch (error) {
+      hold?.release();
+      throw error;
+    }
   }
 
   async remove(path: RemotePath): Promise<void> {
@@ -199,6 +209,11 @@ export class LocalFolderStore implements Store {
       statfs(this.root),
     );
     return { free: bavail * bsize, total: blocks * bsize };
+  }
+
+  /** Tells places of this machine apart; what is there is only ever reached through the gate. */
+  #locationOf(path: RemotePath): string {
+    return join(this.root, ...path);
   }
 
   #folderOf(path: RemotePath): JobFolder {

@@ -12,12 +12,18 @@ export class RunningRequest {
   readonly #contentFailure$ = new Subject<SluiceError>();
   readonly #receipt$ = new ReplaySubject<ContentProof>(1);
   #isFailing = false;
+  #isGivenUp = false;
   /** What the content of the transfer was, once all of it has passed. */
   proof: ContentProof | undefined;
 
   constructor(id: number, pulse: TransferPulse) {
     this.id = id;
     this.pulse = pulse;
+  }
+
+  /** Whether it was ended from outside, and may still have something to let go of. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
   }
 
   /** Emits what the receiver says it has got and kept. */
@@ -31,6 +37,7 @@ export class RunningRequest {
 
   /** Ends the request with an error from outside: the peer's abort, or the loss of the connection. */
   fail(error: SluiceError): void {
+    this.#isGivenUp = true;
     // The content has its reason already, and what comes after it must not cut short what that one has to close.
     if (this.#isFailing) return;
     // Where content runs, the reason goes through the whole transfer; ended from outside, it would look cancelled.

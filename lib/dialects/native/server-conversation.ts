@@ -34,7 +34,7 @@ import {
 import { InternalError, ProtocolError, RemoteError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { checkPath } from '../../protocol/path.ts';
-import type { Command, Reply, Session } from '../session.ts';
+import type { Command, Reply, Session, UploadSender } from '../session.ts';
 import { connectionLost } from './control-channel.ts';
 import { DEFAULT_LIMITS } from '../limits.ts';
 import { ListingPages, type Page } from './listing-pages.ts';
@@ -222,10 +222,7 @@ export class ServerConversation {
         const { blocks } = transfer;
         const from = transfer.sourceBehind.bind(transfer);
         const path = checkPath(request.path);
-        const sender = {
-          isAlive: () => this.#isClientThere(),
-          dismiss: (reason: SluiceError) => running.fail(reason),
-        };
+        const sender = this.#senderOf(running);
         const about = { size, modified, keepTime, mode, overwrite, fsync };
         return { type: 'upload', path, from, blocks, resume, sender, ...about };
       }
@@ -236,7 +233,8 @@ export class ServerConversation {
       case 'put-tree': {
         const { overwrite, fsync } = request;
         const from = new ServerTransfer(this.#options, request, running).treeSource;
-        return { type: 'upload-tree', path: checkPath(request.path), from, overwrite, fsync };
+        const sender = this.#senderOf(running);
+        return { type: 'upload-tree', path: checkPath(request.path), from, sender, overwrite, fsync };
       }
       case 'delete':
         return { type: 'remove', path: checkPath(request.path) };
@@ -249,6 +247,13 @@ export class ServerConversation {
       case 'space':
         return { type: 'space' };
     }
+  }
+
+  #senderOf(running: RunningRequest): UploadSender {
+    return {
+      isAlive: async () => !running.isGivenUp && (await this.#isClientThere()),
+      dismiss: (reason) => running.fail(reason),
+    };
   }
 
   #sendReply(reply: Reply, { id, type }: Request, { proof }: RunningRequest): Observable<never> {
