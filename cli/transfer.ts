@@ -161,7 +161,7 @@ export const transferOptions = (flags: TransferFlags) => {
 
 /** The same for a folder, whose files always keep time and permissions. */
 export const treeOptions = (flags: TransferFlags) =>
-  ({ overwrite: overwritePolicy(flags), fsync: flags.fsync ?? false }) satisfies TreeOptions;
+  ({ overwrite: overwritePolicy(flags), fsync: flags.fsync ?? false, resume: flags.resume }) satisfies TreeOptions;
 
 const overwritePolicy = ({ clobber, skipExisting, ifNewer }: TransferFlags): OverwritePolicy => {
   const wishes = [!clobber, skipExisting, ifNewer].filter((wish) => wish === true).length;

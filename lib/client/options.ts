@@ -48,6 +48,8 @@ export interface TreeOptions {
   readonly overwrite?: OverwritePolicy;
   /** Whether each file is forced to the disk before the tree counts as done. @default false */
   readonly fsync?: boolean;
+  /** Whether files go on where an earlier try broke off, and keep what is verified if this one does. @default true */
+  readonly resume?: boolean;
   /** Cancels the tree; files that are done stay, and the session lives on. */
   readonly signal?: AbortSignal;
 }

@@ -42,11 +42,11 @@ export const downloadTree = (
   options: TreeOptions,
   before: TreeCount,
 ): Observable<TreeProgress> => {
-  const { overwrite = 'overwrite', fsync = false } = options;
+  const { overwrite = 'overwrite', fsync = false, resume = true } = options;
   const inOneGo = (): Observable<Reply> => {
     const write: WriteTreeFile = (file, valve) => {
       const target = { store: place.store, path: [...place.path, ...file.path] };
-      return writeTreeFile(target, { overwrite, fsync, keep: true })(file, valve);
+      return writeTreeFile(target, { overwrite, fsync, keep: resume })(file, valve);
     };
     return session.execute({ type: 'download-tree', path, to: () => toTree(place.store, place.path, { write }) });
   };
@@ -55,7 +55,7 @@ export const downloadTree = (
     const wanted = (folder: RemotePath) => differing(place.store, [...place.path, ...folder]);
     const write: WriteTreeFile = (file) => {
       const target = { store: place.store, path: [...place.path, ...file.path] };
-      const copying = { overwrite, fsync, keepTime: true, keepMode: true, resume: true };
+      const copying = { overwrite, fsync, keepTime: true, keepMode: true, resume };
       return downloadFile(session, [...path, ...file.path], target, copying).pipe(
         map((progress) => (progress.state === 'skipped' ? 'skipped' : progress)),
       );
@@ -86,7 +86,7 @@ export const uploadTree = (
   session: Session,
   path: RemotePath,
   { store, path: localPath }: LocalFile,
-  { overwrite, fsync }: TreeOptions,
+  { overwrite, fsync, resume }: TreeOptions,
   before: TreeCount,
 ): Observable<TreeProgress> =>
   from(isEmptyRemote(session, path)).pipe(
@@ -94,7 +94,7 @@ export const uploadTree = (
       const there = { list: (folder: RemotePath) => listRemote(session, folder) };
       const wanted = (folder: RemotePath) => differing(there, [...path, ...folder]);
       const tree = fromTree(store, localPath, nothingThere ? {} : { wanted });
-      return session.execute({ type: 'upload-tree', path, from: tree, overwrite, fsync });
+      return session.execute({ type: 'upload-tree', path, from: tree, overwrite, fsync, resume });
     }),
     map(countOf),
     asTreeProgress(before),

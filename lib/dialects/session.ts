@@ -109,6 +109,8 @@ export interface UploadTree {
   readonly overwrite?: OverwritePolicy | undefined;
   /** Whether each file is forced to the disk before the receipt. @default false */
   readonly fsync?: boolean | undefined;
+  /** Whether what is verified of a file is kept if the tree breaks off. @default true */
+  readonly resume?: boolean | undefined;
 }
 
 /** What a session answers; each command ends with exactly one reply that is not `progress`, or with a typed error. */

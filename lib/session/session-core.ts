@@ -169,13 +169,13 @@ export class SessionCore implements Session {
     );
   }
 
-  #uploadTree({ path, from: tree, sender, overwrite = 'overwrite', fsync = false }: UploadTree): Observable<Reply> {
+  #uploadTree({ path, from: tree, sender, overwrite = 'overwrite', fsync = false, resume = true }: UploadTree) {
     this.#assertWritable(path);
     const { store, locks } = this.#options;
     const write: WriteTreeFile = (file, valve) => {
       const target = [...path, ...file.path];
       return this.#whileUploading(target, this.#holderOf({ ...file, sender }), () =>
-        writeTreeFile({ store, path: target }, { overwrite, fsync, keep: true })(file, valve),
+        writeTreeFile({ store, path: target }, { overwrite, fsync, keep: resume })(file, valve),
       );
     };
     locks.assertFree(path);

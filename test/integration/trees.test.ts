@@ -3,10 +3,12 @@ import { chmod, mkdir, readdir, stat, symlink, truncate, utimes, writeFile } fro
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { type Client, FileError, LocalFolderStore, type ServeOptions, type Store } from '../../lib/index.ts';
+import { PART_PREFIX } from '../../lib/protocol/path.ts';
 import { pattern } from '../helpers/collect.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { MODIFIED, leavePart, securedBytes } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { offerOf, openSession, until } from '../helpers/raw-peer.ts';
 import { type TestServer, startClient, startServer } from '../helpers/server.ts';
@@ -58,6 +60,9 @@ const assertSameTree = async ({ from, to }: Pick<Scene, 'from' | 'to'>): Promise
 const countsOf = ({ last: { state, files, skipped, failed } }: TreeOutcome) => ({ state, files, skipped, failed });
 
 const transfersOf = ({ events }: TestServer) => events.flatMap((event) => (event.type === 'transfer' ? [event] : []));
+
+const partsIn = async (folder: string): Promise<boolean> =>
+  (await readdir(folder)).some((name) => name.startsWith(PART_PREFIX));
 
 const MIXED: TreeFiles = {
   'empty/': '',
@@ -236,7 +241,7 @@ for (const direction of ['download', 'upload'] as const)
           ),
         );
       };
-      await until('blocks of the large file', async () => (await parts()).some((size) => size > 4 * MIB));
+      await until('a block of the large file', async () => (await securedBytes(scene.to).catch(() => 0)) >= MIB);
       running.unsubscribe();
       await until('the server to notice', () => transfersOf(scene.server).length > 0);
       assert.equal(transfersOf(scene.server)[0]?.outcome, 'failed');
@@ -245,6 +250,26 @@ for (const direction of ['download', 'upload'] as const)
       assert.equal((await parts()).length, 1);
       assert.ok(done.length <= 200);
       assert.ok((await scene.client.ping()) >= 0);
+    });
+
+    it('keeps nothing of what breaks off, and begins each file anew, where it was told so', async (test) => {
+      const large = pattern(6 * MIB);
+      const scene = await startScene(test, direction, { large, small: 's' }, { dataPorts: 'same' });
+      const lane = direction === 'download' ? 'down' : 'up';
+      const proxy = await startFaultProxy(test, scene.server, [
+        { when: 'data', nth: 0, direction: lane, at: 3 * MIB, fault: { type: 'reset' } },
+      ]);
+      await utimes(join(scene.from, 'large'), MODIFIED / 1000, MODIFIED / 1000);
+      const client = await startClient(test, proxy, { host: proxy.host, retries: 0 });
+      await failsWith('CLOSED_EARLY', runTree(scene.move({ resume: false }, client)));
+      await until('a folder without parts', async () => !(await partsIn(scene.to)));
+      await leavePart(scene.to, 'large', large, { bytes: 5 * MIB });
+      const wire = () => proxy.connections('data').reduce((sum, { passed }) => sum + passed[lane], 0);
+      const before = wire();
+      await runTree(scene.move({ resume: false }, client));
+      assert.ok(wire() - before > large.length);
+      await assertSameTree(scene);
+      assert.ok(!(await partsIn(scene.to)));
     });
 
     for (const at of [3000, 200_000, 2_500_000])

@@ -160,7 +160,7 @@ export class ClientTransfer {
   }
 
   /** Runs the upload of a tree: how it is doing, and at last what the server says that it has. */
-  uploadTree({ path, from, overwrite, fsync }: UploadTree): Observable<Reply> {
+  uploadTree({ path, from, overwrite, fsync, resume }: UploadTree): Observable<Reply> {
     let sent: ContentProof | undefined;
     let count = NOTHING_YET;
     let refused = 0;
@@ -170,7 +170,8 @@ export class ClientTransfer {
       failed: count.failed + refused,
       ...(problem && { problem }),
     });
-    return this.#request({ type: 'put-tree', path: [...path], overwrite, fsync }, ({ reply, pulse, socket$ }) => {
+    const words = { type: 'put-tree' as const, path: [...path], overwrite, fsync, resume };
+    return this.#request(words, ({ reply, pulse, socket$ }) => {
       if (reply.type === 'problem') {
         refused += 1;
         return of(progress({ path: checkPath(reply.path), error: remoteError(reply) }));

@@ -77,6 +77,7 @@ const REQUESTS = v.variant('type', [
     path,
     overwrite: v.optional(v.picklist(OVERWRITE_POLICIES)),
     fsync: v.optional(v.boolean()),
+    resume: v.optional(v.boolean()),
     data,
   }),
   message('delete', { id, path }),

@@ -231,10 +231,10 @@ export class ServerConversation {
         return { type: 'download-tree', path: checkPath(request.path), to: () => transfer.treeSink };
       }
       case 'put-tree': {
-        const { overwrite, fsync } = request;
+        const { overwrite, fsync, resume } = request;
         const from = new ServerTransfer(this.#options, request, running).treeSource;
         const sender = this.#senderOf(running);
-        return { type: 'upload-tree', path: checkPath(request.path), from, sender, overwrite, fsync };
+        return { type: 'upload-tree', path: checkPath(request.path), from, sender, overwrite, fsync, resume };
       }
       case 'delete':
         return { type: 'remove', path: checkPath(request.path) };
