@@ -1,19 +1,23 @@
 import {
+  EMPTY,
   type Observable,
   type OperatorFunction,
   catchError,
   concat,
   defer,
+  filter,
   firstValueFrom,
   from,
   map,
   mergeMap,
   of,
+  tap,
   throwError,
 } from 'rxjs';
 import type { Reply, Session } from '../dialects/session.ts';
 import type { ErrorCode } from '../errors/codes.ts';
 import { CancelledError, ConnectionError, SluiceError, TimeoutError, UnsupportedError } from '../errors/errors.ts';
+import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Entry } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
@@ -21,11 +25,14 @@ import { fromTree } from '../transfer/from-tree.ts';
 import type { LocalFile } from '../transfer/local-file.ts';
 import { statIfThere } from '../transfer/overwrite.ts';
 import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
-import { ProgressMeter, type TreeProgress } from '../transfer/transfer-progress.ts';
-import { type TreeCount, pumpTree } from '../transfer/tree.ts';
+import { ProgressMeter, type TransferProgress, type TreeProgress } from '../transfer/transfer-progress.ts';
+import { type TreeCount, type TreeFile, type TreeSource, pumpTree } from '../transfer/tree.ts';
 import { writeTreeFile } from '../transfer/write-tree-file.ts';
 import type { TreeOptions } from './options.ts';
-import { downloadFile } from './transfer-file.ts';
+import { downloadFile, uploadFile } from './transfer-file.ts';
+
+/** Large files that an upload remembers until the others are done; further ones go with these, from their start. */
+const MAX_LARGE = 10_000;
 
 // Below the server's usual limit, so that something else can go beside them.
 const FILES_AT_ONCE = 8;
@@ -51,14 +58,12 @@ export const downloadTree = (
     return session.execute({ type: 'download-tree', path, to: () => toTree(place.store, place.path, { write }) });
   };
   const fileByFile = (): Observable<TreeCount> => {
-    const remote = { list: (folder: RemotePath) => listRemote(session, folder), open: notOpened };
+    const remote = { ...remoteFolders(session), open: notOpened };
     const wanted = (folder: RemotePath) => differing(place.store, [...place.path, ...folder]);
     const write: WriteTreeFile = (file) => {
       const target = { store: place.store, path: [...place.path, ...file.path] };
       const copying = { overwrite, fsync, keepTime: true, keepMode: true, resume };
-      return downloadFile(session, [...path, ...file.path], target, copying).pipe(
-        map((progress) => (progress.state === 'skipped' ? 'skipped' : progress)),
-      );
+      return downloadFile(session, [...path, ...file.path], target, copying).pipe(map(skippedOr));
     };
     return pumpTree(
       fromTree(remote, path, { wanted }),
@@ -80,25 +85,72 @@ export const downloadTree = (
 
 /**
  * Copies a local folder to a remote place; one attempt in one session. Over one data connection, without the files that
- * are there already with the same size and time.
+ * are there already with the same size and time. Where something is there, large files come behind the others, each over a
+ * data connection of its own, so that they go on where an earlier try broke off.
  */
 export const uploadTree = (
   session: Session,
   path: RemotePath,
   { store, path: localPath }: LocalFile,
-  { overwrite, fsync, resume }: TreeOptions,
+  { overwrite = 'overwrite', fsync = false, resume = true }: TreeOptions,
   before: TreeCount,
-): Observable<TreeProgress> =>
-  from(isEmptyRemote(session, path)).pipe(
-    mergeMap((nothingThere) => {
-      const there = { list: (folder: RemotePath) => listRemote(session, folder) };
-      const wanted = (folder: RemotePath) => differing(there, [...path, ...folder]);
-      const tree = fromTree(store, localPath, nothingThere ? {} : { wanted });
-      return session.execute({ type: 'upload-tree', path, from: tree, overwrite, fsync, resume });
-    }),
-    map(countOf),
+): Observable<TreeProgress> => {
+  const inOneGo = (tree: TreeSource): Observable<TreeCount> =>
+    session.execute({ type: 'upload-tree', path, from: tree, overwrite, fsync, resume }).pipe(map(countOf));
+  const whatDiffers = (): Observable<TreeCount> => {
+    const remote = remoteFolders(session);
+    const wanted = (folder: RemotePath) => differing(remote, [...path, ...folder]);
+    const tree = fromTree(store, localPath, { wanted });
+    if (!resume) return inOneGo(tree);
+    const large: TreeFile[] = [];
+    const write: WriteTreeFile = (file) => {
+      const source = { store, path: [...localPath, ...file.path] };
+      const copying = { overwrite, fsync, keepTime: true, keepMode: true, resume };
+      return uploadFile(session, [...path, ...file.path], source, copying).pipe(map(skippedOr));
+    };
+    return oneAfterTheOther(inOneGo(withoutLarge(tree, large)), () => {
+      const sink = toTree(remote, path, { write, concurrency: FILES_AT_ONCE, isFatal: isLoss });
+      return large.length === 0 ? EMPTY : pumpTree(() => from(large), sink);
+    });
+  };
+  return from(isMissingRemote(session, path)).pipe(
+    mergeMap((nothingThere) => (nothingThere ? inOneGo(fromTree(store, localPath)) : whatDiffers())),
     asTreeProgress(before),
   );
+};
+
+/** A tree without its files of more than one block, as far as there is room to remember them for later. */
+const withoutLarge =
+  (tree: TreeSource, large: TreeFile[]): TreeSource =>
+  (valve) =>
+    tree(valve).pipe(
+      filter((item) => {
+        if (item.kind !== 'file' || item.size <= BLOCK_BYTES || large.length === MAX_LARGE) return true;
+        large.push(item);
+        return false;
+      }),
+    );
+
+/** The counts of one part of a tree, and on top of them those of the other. */
+const oneAfterTheOther = (first$: Observable<TreeCount>, second: () => Observable<TreeCount>): Observable<TreeCount> =>
+  defer(() => {
+    let sum = NO_FILES;
+    return concat(
+      first$.pipe(tap((count) => (sum = count))),
+      defer(second).pipe(
+        map((count) => ({
+          ...count,
+          files: sum.files + count.files,
+          bytes: sum.bytes + count.bytes,
+          skipped: sum.skipped + count.skipped,
+          failed: sum.failed + count.failed,
+        })),
+      ),
+    );
+  });
+
+const skippedOr = (progress: TransferProgress): TransferProgress | 'skipped' =>
+  progress.state === 'skipped' ? 'skipped' : progress;
 
 /** Which files of a listing are not in a folder in the same size and from the same time. */
 const differing = async (store: Pick<Store, 'list'>, folder: RemotePath): Promise<(file: Entry) => boolean> => {
@@ -117,18 +169,32 @@ const differing = async (store: Pick<Store, 'list'>, folder: RemotePath): Promis
 const isEmpty = async (store: Store, path: RemotePath): Promise<boolean> => {
   if ((await statIfThere(store, path)) === undefined) return true;
   for await (const _ of store.list(path)) return false;
-  return true;
+  return (await store.hasParts?.(path)) !== true;
 };
 
-const isEmptyRemote = async (session: Session, path: RemotePath): Promise<boolean> => {
+/** A folder that only looks empty may hold what an earlier try left, which is in no listing. */
+const isMissingRemote = async (session: Session, path: RemotePath): Promise<boolean> => {
   try {
     for await (const _ of listRemote(session, path)) return false;
-    return true;
+    return false;
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) return true;
     throw error;
   }
 };
+
+/** The far side's folders as those of a store. */
+const remoteFolders = (session: Session): Pick<Store, 'list' | 'stat' | 'makeFolder'> => ({
+  list: (path) => listRemote(session, path),
+  stat: async (path) => {
+    const reply = await firstValueFrom(session.execute({ type: 'stat', path }));
+    if (reply.type !== 'entry') throw new UnsupportedError('the other side does not tell what is there');
+    return reply.entry;
+  },
+  makeFolder: async (path) => {
+    await firstValueFrom(session.execute({ type: 'makeFolder', path }));
+  },
+});
 
 async function* listRemote(session: Session, path: RemotePath): AsyncGenerator<Entry> {
   const reply = await firstValueFrom(session.execute({ type: 'list', path }));

@@ -116,6 +116,13 @@ export class LocalFolderStore implements Store {
     return this.#gate.atPlace(path, 'cannot read', findKept);
   }
 
+  async hasParts(path: RemotePath): Promise<boolean> {
+    return this.#gate.inFolder(path, 'cannot read folder', async ({ location }) => {
+      for await (const { name } of await opendir(location)) if (name.startsWith(PART_PREFIX)) return true;
+      return false;
+    });
+  }
+
   /** Folders that cannot be read are passed over, and so is one that is gone when its turn comes. */
   async expireParts(olderThanMs: number): Promise<void> {
     const folders: RemotePath[] = [[]];

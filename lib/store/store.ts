@@ -24,6 +24,9 @@ export interface Store {
    */
   kept?(path: RemotePath): Promise<Checkpoint | undefined>;
 
+  /** Whether unfinished transfers have left something in a folder, which no listing shows. Left out as `kept` is. */
+  hasParts?(path: RemotePath): Promise<boolean>;
+
   /** Removes what unfinished transfers have left and nobody has written to for so long. Left out as `kept` is. */
   expireParts?(olderThanMs: number): Promise<void>;
 

@@ -30,7 +30,7 @@ export const decideOverwrite = async (
 };
 
 /** What is at a path, or nothing if nothing is. */
-export const statIfThere = async (store: Store, path: RemotePath): Promise<Entry | undefined> => {
+export const statIfThere = async (store: Pick<Store, 'stat'>, path: RemotePath): Promise<Entry | undefined> => {
   try {
     return await store.stat(path);
   } catch (error) {

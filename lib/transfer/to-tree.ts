@@ -12,6 +12,8 @@ import { type TreeCount, type TreeFile, type TreeItem, type TreeSink, weightOf }
 /** Puts one file where it belongs, counting what it holds in the tree's valve; emits `skipped` if what is there stays. */
 export type WriteTreeFile = (file: TreeFile, valve: Valve) => Observable<Progress | 'skipped'>;
 
+type FolderMaker = Pick<Store, 'stat' | 'makeFolder'>;
+
 export interface ToTreeOptions {
   readonly write: WriteTreeFile;
   /** Files that are written at a time. @default as many as the valve lets come */
@@ -26,7 +28,7 @@ export interface ToTreeOptions {
  * that cannot be made fails the whole. Completes when all is done.
  */
 export const toTree =
-  (store: Store, root: RemotePath, { write, concurrency = Infinity, isFatal = () => false }: ToTreeOptions): TreeSink =>
+  (store: FolderMaker, root: RemotePath, { write, concurrency = Infinity, isFatal = () => false }: ToTreeOptions): TreeSink =>
   (valve) =>
   (item$) =>
     defer(() => {
@@ -65,7 +67,7 @@ export const toTree =
 type FolderItem = Extract<TreeItem, { kind: 'folder' }>;
 type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
 
-const makeFolder = (store: Store, root: RemotePath, folder: FolderItem): Observable<TreeItem> =>
+const makeFolder = (store: FolderMaker, root: RemotePath, folder: FolderItem): Observable<TreeItem> =>
   from(ensureFolder(store, [...root, ...folder.path])).pipe(
     map(() => folder),
     catchError((error: unknown) => of(failedItem(folder.path, error))),
@@ -78,7 +80,7 @@ const failedItem = (path: RemotePath, error: unknown): FailedItem => ({
 });
 
 /** Makes a folder unless it is there. */
-const ensureFolder = async (store: Store, path: RemotePath): Promise<void> => {
+const ensureFolder = async (store: FolderMaker, path: RemotePath): Promise<void> => {
   const there = await statIfThere(store, path);
   if (there?.kind === 'folder') return;
   try {

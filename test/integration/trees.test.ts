@@ -252,21 +252,65 @@ for (const direction of ['download', 'upload'] as const)
       assert.ok((await scene.client.ping()) >= 0);
     });
 
+    it('goes on inside a large file of which an earlier try left something, if it is the same one', async (test) => {
+      const large = pattern(6 * MIB);
+      const files = { 'sub/large': large, 'sub/other': large, 'sub/small': 's' };
+      const scene = await startScene(test, direction, files, { dataPorts: 'same' });
+      await utimes(join(scene.from, 'sub', 'large'), MODIFIED / 1000, MODIFIED / 1000);
+      await utimes(join(scene.from, 'sub', 'other'), MODIFIED / 1000 + 1, MODIFIED / 1000 + 1);
+      await makeTree(scene.to, { 'sub/': '' });
+      for (const name of ['large', 'other']) await leavePart(join(scene.to, 'sub'), name, large, { bytes: 5 * MIB });
+      const proxy = await startFaultProxy(test, scene.server, []);
+      const client = await startClient(test, proxy, { host: proxy.host });
+      const outcome = await runTree(scene.move({}, client));
+      assert.deepEqual(countsOf(outcome), { state: 'completed', files: 3, skipped: 0, failed: 0 });
+      const lane = direction === 'download' ? 'down' : 'up';
+      const wire = proxy.connections('data').reduce((sum, { passed }) => sum + passed[lane], 0);
+      assert.ok(wire > 7 * MIB && wire < 8 * MIB, `${wire} bytes`);
+      await assertSameTree(scene);
+      assert.ok(!(await partsIn(join(scene.to, 'sub'))));
+    });
+
+    it('goes on inside a large file by itself when its connection is lost', async (test) => {
+      const scene = await startScene(test, direction, { large: pattern(12 * MIB), small: 's' }, { dataPorts: 'same' });
+      const lane = direction === 'download' ? 'down' : 'up';
+      const proxy = await startFaultProxy(test, scene.server, [
+        { when: 'data', nth: 0, direction: lane, at: 9 * MIB, fault: { type: 'stop' } },
+      ]);
+      const client = await startClient(test, proxy, { host: proxy.host, retries: 5 });
+      const running = runTree(scene.move({}, client));
+      await until('blocks that are secure', async () => (await securedBytes(scene.to).catch(() => 0)) >= 6 * MIB);
+      proxy.connections('control')[0]?.strike({ type: 'reset' });
+      const { last } = await running;
+      assert.deepEqual([last.state, last.failed], ['completed', 0]);
+      assert.ok(
+        proxy
+          .connections('data')
+          .slice(1)
+          .every(({ passed }) => passed[lane] < 7 * MIB),
+      );
+      await assertSameTree(scene);
+    });
+
     it('keeps nothing of what breaks off, and begins each file anew, where it was told so', async (test) => {
       const large = pattern(6 * MIB);
       const scene = await startScene(test, direction, { large, small: 's' }, { dataPorts: 'same' });
       const lane = direction === 'download' ? 'down' : 'up';
       const proxy = await startFaultProxy(test, scene.server, [
-        { when: 'data', nth: 0, direction: lane, at: 3 * MIB, fault: { type: 'reset' } },
+        { when: 'data', nth: 0, direction: lane, at: 3 * MIB, fault: { type: 'stop' } },
       ]);
       await utimes(join(scene.from, 'large'), MODIFIED / 1000, MODIFIED / 1000);
       const client = await startClient(test, proxy, { host: proxy.host, retries: 0 });
-      await failsWith('CLOSED_EARLY', runTree(scene.move({ resume: false }, client)));
+      const broken = failsWith('CLOSED_EARLY', runTree(scene.move({ resume: false }, client)));
+      await until('half of it', () => (proxy.connections('data')[0]?.passed[lane] ?? 0) >= 3 * MIB);
+      proxy.connections('control')[0]?.strike({ type: 'reset' });
+      await broken;
       await until('a folder without parts', async () => !(await partsIn(scene.to)));
       await leavePart(scene.to, 'large', large, { bytes: 5 * MIB });
       const wire = () => proxy.connections('data').reduce((sum, { passed }) => sum + passed[lane], 0);
       const before = wire();
-      await runTree(scene.move({ resume: false }, client));
+      const again = await startClient(test, proxy, { host: proxy.host });
+      await runTree(scene.move({ resume: false }, again));
       assert.ok(wire() - before > large.length);
       await assertSameTree(scene);
       assert.ok(!(await partsIn(scene.to)));
