@@ -66,7 +66,7 @@ export const downloadTree = (
       return downloadFile(session, [...path, ...file.path], target, copying).pipe(map(skippedOr));
     };
     return pumpTree(
-      fromTree(remote, path, { wanted }),
+      fromTree(remote, path, { wanted, distinct: true }),
       toTree(place.store, place.path, { write, concurrency: FILES_AT_ONCE, isFatal: isLoss }),
     );
   };
@@ -100,7 +100,7 @@ export const uploadTree = (
   const whatDiffers = (): Observable<TreeCount> => {
     const remote = remoteFolders(session);
     const wanted = (folder: RemotePath) => differing(remote, [...path, ...folder]);
-    const tree = fromTree(store, localPath, { wanted });
+    const tree = fromTree(store, localPath, { wanted, distinct: true });
     if (!resume) return inOneGo(tree);
     const large: TreeFile[] = [];
     const write: WriteTreeFile = (file) => {

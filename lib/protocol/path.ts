@@ -33,6 +33,13 @@ export const checkSegment = (segment: string): void => {
 /** A path as people write it: `/pub/big.iso`, and `/` for the root. */
 export const formatPath = (path: RemotePath): string => `/${path.join('/')}`;
 
+/** What names have in common that some systems take for one: they differ only by case, or by their form in Unicode. */
+export const foldName = (name: string): string => name.normalize('NFC').toLowerCase();
+
+/** Why a name is refused whose likeness came before. */
+export const lookalike = (path: RemotePath): FileError =>
+  new FileError('PATH_INVALID', `${formatPath(path)}: differs only by case from another name, which came before`);
+
 /**
  * The path that a person's text means, seen from the folder `from`: `/` starts at the root, `.` stays, `..` goes up and
  * stops at the root, as shells do. Only for text typed on this side; what a peer sends is checked, never resolved.

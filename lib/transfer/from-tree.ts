@@ -1,7 +1,7 @@
 import { UnsupportedError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
 import type { Entry } from '../protocol/entry.ts';
-import { type RemotePath, formatPath } from '../protocol/path.ts';
+import { type RemotePath, foldName, formatPath, lookalike } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
 import { fromPull } from '../streams/from-pull.ts';
 import { fromStore } from './from-store.ts';
@@ -10,6 +10,11 @@ import type { TreeItem, TreeSource } from './tree.ts';
 export interface FromTreeOptions {
   /** Asked for each folder, before its entries come: which of its files are wanted. @default all */
   readonly wanted?: (folder: RemotePath) => Promise<(file: Entry) => boolean>;
+  /**
+   * Whether of names in a folder that differ only by case all but the first come as failed items, wanted or not; holds the
+   * names of one folder. @default false: whoever takes the tree sees them
+   */
+  readonly distinct?: boolean;
   /** Throws where a file may not be read just now. @default nothing is refused */
   readonly assertFree?: (path: RemotePath) => void;
 }
@@ -34,8 +39,15 @@ async function* walk(
     const found: RemotePath[] = [];
     try {
       const isWanted = await options.wanted?.(folder);
+      const names = options.distinct ? new Set<string>() : undefined;
       for await (const entry of store.list([...root, ...folder])) {
         const path = [...folder, entry.name];
+        const name = foldName(entry.name);
+        if (names?.has(name)) {
+          yield { kind: 'failed', path, error: lookalike(path) };
+          continue;
+        }
+        names?.add(name);
         if (entry.kind === 'folder') {
           found.push(path);
           yield { kind: 'folder', path };

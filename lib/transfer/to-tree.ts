@@ -28,7 +28,11 @@ export interface ToTreeOptions {
  * that cannot be made fails the whole. Completes when all is done.
  */
 export const toTree =
-  (store: FolderMaker, root: RemotePath, { write, concurrency = Infinity, isFatal = () => false }: ToTreeOptions): TreeSink =>
+  (
+    store: FolderMaker,
+    root: RemotePath,
+    { write, concurrency = Infinity, isFatal = () => false }: ToTreeOptions,
+  ): TreeSink =>
   (valve) =>
   (item$) =>
     defer(() => {

@@ -94,6 +94,16 @@ describe('sluice get -r', () => {
     assert.deepEqual(await filesOf(join(here, 'photos')), FILES);
   });
 
+  it('names what differs from another name only by case, and gets the others', async (test) => {
+    const { run, url, root, here } = await start(test);
+    await fill(join(root, 'photos'), { 'a.txt': '1', 'A.txt': '2', b: '3' });
+    const { code, stdout, stderr } = await run('get', '-r', url('photos'));
+    assert.equal(code, 6);
+    assert.match(stderr, /^sluice: \/[aA]\.txt: differs only by case from another name, .+ \[PATH_INVALID\]\n$/);
+    assert.match(stdout, /: 2 files, 2 B in .*, verified, 1 failed\n$/);
+    assert.equal((await readdir(join(here, 'photos'))).length, 2);
+  });
+
   it('says one object for each problem and one result with --json', async (test) => {
     const { run, url, root } = await start(test);
     await fill(join(root, 'photos'));

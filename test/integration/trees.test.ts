@@ -159,6 +159,25 @@ for (const direction of ['download', 'upload'] as const)
       assert.deepEqual(await readdir(join(scene.to, 'sub')), ['a']);
     });
 
+    it('comes without what differs from another name only by case, also the second time', async (test) => {
+      const files = { name: '1', NAME: '2', other: 'o', 'sub/a': 'a', 'SUB/b': 'b', 'sub/d/e': 'e', 'SUB/d/f': 'f' };
+      const scene = await startScene(test, direction, files);
+      const folded = async () => [...(await readTree(scene.to)).keys()].map((path) => path.toLowerCase());
+      for (const [again, moved] of [
+        [false, [4]],
+        [true, [0]],
+      ] as const) {
+        const { last, problems } = await runTree(scene.move());
+        assert.deepEqual([last.state, last.files], ['completed', moved[0]], problems.join());
+        assert.ok(last.failed === problems.length && problems.every((line) => line.endsWith(' PATH_INVALID')));
+        assert.ok(problems.some((line) => /^name /i.test(line)) && problems.some((line) => /^sub /i.test(line)));
+        const there = await folded();
+        assert.equal(new Set(there).size, there.length, `${there.join()}, ${again ? 'again' : 'at first'}`);
+      }
+      const names = await readdir(scene.to);
+      assert.ok(names.includes('other') && names.length === 3);
+    });
+
     it('follows the overwrite policies, file by file', async (test) => {
       const scene = await startScene(test, direction, { old: 'source', newer: 'source', missing: 'source' });
       await makeTree(scene.to, { old: 'target!', newer: 'target!' });

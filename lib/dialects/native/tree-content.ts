@@ -79,6 +79,8 @@ export const receiveTree =
             return subscriber.next({ kind: 'folder', path: part.path });
           case 'failed':
             return subscriber.next({ kind: 'failed', path: part.path, error: remoteError(part) });
+          case 'refused':
+            return subscriber.next({ kind: 'failed', path: part.path, error: part.error });
           case 'file':
             return arriving.begin(part);
           case 'block': {

@@ -1,7 +1,7 @@
-import { LimitError, ProtocolError } from '../../errors/errors.ts';
+import { LimitError, ProtocolError, type SluiceError } from '../../errors/errors.ts';
 import type { DigestName } from '../../operators/digest.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
-import { type RemotePath, checkPath, formatPath } from '../../protocol/path.ts';
+import { type RemotePath, checkPath, foldName, formatPath, lookalike } from '../../protocol/path.ts';
 import { ContentDigest } from './content-digest.ts';
 import { ContentReader, type VerifiedBlock } from './content-reader.ts';
 import { type ContentProof, type TreeHeader, decodeTreeHeader } from './messages.ts';
@@ -21,20 +21,23 @@ export interface TreeReaderOptions {
 /** What a piece of a tree's wire form completed. */
 export type TreePart =
   | Exclude<TreeHeader, { type: 'end' }>
+  | { readonly type: 'refused'; readonly path: RemotePath; readonly error: SluiceError }
   | { readonly type: 'block'; readonly block: VerifiedBlock }
   | { readonly type: 'end'; readonly proof: ContentProof };
 
 /**
- * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. Refuses
- * paths that are not valid, that come twice, or that differ only by case: on some systems they are one file. Pure; holds
- * one block, one header, and each path.
+ * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. Throws at
+ * paths that are not valid or come twice. What differs from another path only by case, or is in such a folder, is refused
+ * alone, its content dropped: on some systems they are one file. Pure; holds one block, one header, and each path.
  */
 export class TreeReader {
   readonly #options: TreeReaderOptions;
-  readonly #seen = new Set<string>();
+  /** Each path as it came, by what it has in common with those that some systems take for the same. */
+  readonly #seen = new Map<string, string>();
   #items = 0;
   readonly #tree: ContentDigest;
   #file: ContentReader | undefined;
+  #isRefused = false;
   /** Bytes of the file that are still to come. */
   #left = 0;
   #headerPieces: Buffer[] = [];
@@ -62,13 +65,14 @@ export class TreeReader {
     const header = decodeTreeHeader(Buffer.concat(this.#headerPieces), this.#options.checked);
     this.#headerPieces = [];
     if (header.type === 'end') return this.#end(header);
-    this.#assertNew(header.type, checkPath(header.path));
+    const error = this.#refusal(header.type, checkPath(header.path));
     if (header.type === 'file') {
       const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
       this.#file = new ContentReader({ ...this.#options, offset: 0, size: header.size, allocate });
       this.#left = header.size;
+      this.#isRefused = error !== undefined;
     }
-    return header;
+    return error === undefined ? header : { type: 'refused', path: header.path, error };
   }
 
   #readContent(file: ContentReader, piece: FramePiece): TreePart | undefined {
@@ -85,7 +89,7 @@ export class TreeReader {
       this.#bytes += block.proof.bytes;
     }
     if (isLast) this.#file = undefined;
-    return { type: 'block', block };
+    return this.#isRefused ? undefined : { type: 'block', block };
   }
 
   #end({ files, bytes }: Extract<TreeHeader, { type: 'end' }>): TreePart {
@@ -97,17 +101,30 @@ export class TreeReader {
     return { type: 'end', proof: { bytes, digest: this.#tree.finish(), files } };
   }
 
-  /** Refuses a path that is the tree's own, or that another thing had before. */
-  #assertNew(type: Exclude<TreeHeader, { type: 'end' }>['type'], path: RemotePath): void {
+  /** Why a path is refused, if it is. Throws at one that is the tree's own, or that another thing had before. */
+  #refusal(type: Exclude<TreeHeader, { type: 'end' }>['type'], path: RemotePath): SluiceError | undefined {
     this.#items += 1;
     if (this.#items > MAX_ITEMS)
       throw new LimitError('UNSUPPORTED', `a tree of more than ${MAX_ITEMS} files and folders is not taken`);
     if (path.length === 0) throw new ProtocolError('PATH_INVALID', 'a tree cannot hold its own folder');
     // Makes nothing, and comes behind its folder where that could not be listed.
-    if (type === 'failed') return;
-    const key = formatPath(path).normalize('NFC').toLowerCase();
-    if (this.#seen.has(key))
-      throw new ProtocolError('PATH_INVALID', `${formatPath(path)}: came twice, or differs from another only by case`);
-    this.#seen.add(key);
+    if (type === 'failed') return undefined;
+    const text = formatPath(path);
+    const key = foldName(text);
+    if (this.#seen.get(key) === text) throw new ProtocolError('PATH_INVALID', `${text}: came twice`);
+    if (this.#seen.has(key) || this.#isInLookalike(path)) return lookalike(path);
+    this.#seen.set(key, text);
+    return undefined;
+  }
+
+  /** Whether a folder around a path is called otherwise than it was when it came. */
+  #isInLookalike(path: RemotePath): boolean {
+    for (let length = path.length - 1; length > 0; length -= 1) {
+      const folder = formatPath(path.slice(0, length));
+      const known = this.#seen.get(foldName(folder));
+      // What is around a folder that came was compared when it did.
+      if (known !== undefined) return known !== folder;
+    }
+    return false;
   }
 }
