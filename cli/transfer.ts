@@ -57,10 +57,15 @@ export const runTree = async (
     told.add(formatPath(problem.path));
     reporter.problem(problem.path, problem.error);
   };
-  const { files, bytes, skipped, failed } = await lastValueFrom(
-    progress$.pipe(tap(tellProblem), telling(label, reporter)),
-  );
-  const facts = { files, bytes, skipped, failed, seconds: (performance.now() - start) / 1000 };
+  const {
+    files,
+    bytes,
+    resumed = 0,
+    skipped,
+    failed,
+  } = await lastValueFrom(progress$.pipe(tap(tellProblem), telling(label, reporter)));
+  const seconds = (performance.now() - start) / 1000;
+  const facts = { files, bytes, ...(resumed > 0 && { resumed }), skipped, failed, seconds };
   reporter.result({ type: 'completed', ...label, ...facts }, [treeLine(label, facts)]);
 };
 
@@ -79,16 +84,21 @@ const telling =
 interface TreeFacts {
   readonly files: number;
   readonly bytes: number;
+  readonly resumed?: number;
   readonly skipped: number;
   readonly failed: number;
   readonly seconds: number;
 }
 
-const treeLine = ({ from, to }: TransferLabel, { files, bytes, skipped, failed, seconds }: TreeFacts): string => {
+const treeLine = (
+  { from, to }: TransferLabel,
+  { files, bytes, resumed = 0, skipped, failed, seconds }: TreeFacts,
+): string => {
   const amount = `${formatCount(files, 'file')}, ${formatBytes(bytes)}`;
-  const rate = formatRate(bytes / seconds);
+  const rate = formatRate((bytes - resumed) / seconds);
+  const there = thereLine(resumed);
   const left = `${skipped > 0 ? `, ${skipped} skipped` : ''}${failed > 0 ? `, ${failed} failed` : ''}`;
-  return `${display(from)} -> ${display(to)}: ${amount} in ${formatSeconds(seconds)} (${rate}), verified${left}`;
+  return `${display(from)} -> ${display(to)}: ${amount} in ${formatSeconds(seconds)} (${rate})${there}, verified${left}`;
 };
 
 type Proof = Pick<TransferProgress, 'unverified' | 'digestSent'>;
@@ -107,7 +117,7 @@ const outcomeLine = (
   const names = `${display(from)} -> ${display(to)}`;
   if (state === 'skipped') return `${names}: skipped, the target stays as it is`;
   const rate = formatRate((bytes - resumed) / seconds);
-  const there = resumed > 0 ? `, ${formatBytes(resumed)} of it were there` : '';
+  const there = thereLine(resumed);
   return `${names}: ${formatBytes(bytes)} in ${formatSeconds(seconds)} (${rate})${there}, ${proofText(proof)}`;
 };
 
@@ -115,6 +125,8 @@ const proofText = ({ unverified, digestSent }: Proof): string => {
   if (!unverified) return 'verified';
   return digestSent ? 'sent with a digest for the server to verify' : 'not verified by this dialect';
 };
+
+const thereLine = (resumed: number): string => (resumed > 0 ? `, ${formatBytes(resumed)} of it were there` : '');
 
 const waitingLine = ({ from }: TransferLabel, { trouble, waitMs = 0 }: TransferProgress): string => {
   const reason = trouble === undefined ? 'it broke off' : display(trouble.message);

@@ -7,7 +7,6 @@ import {
   lastValueFrom,
   mergeMap,
   takeUntil,
-  tap,
   timer,
 } from 'rxjs';
 import type { Command, Reply } from '../dialects/session.ts';
@@ -22,6 +21,7 @@ import { ProgressMeter, type TransferProgress, type TreeProgress } from '../tran
 import type { TreeCount } from '../transfer/tree.ts';
 import type { Connection } from './connection.ts';
 import type { TransferOptions, TreeOptions } from './options.ts';
+import { EarlierTries } from './earlier-tries.ts';
 import { remoteSink, remoteSource } from './remote-content.ts';
 import { retrying } from './retrying.ts';
 import { downloadFile, uploadFile } from './transfer-file.ts';
@@ -108,7 +108,7 @@ export class Client {
    * or differs in size or time is fetched; what is not in the remote folder stays.
    *
    * Cold. Emits progress, with `problem` for each thing that could not be read or kept, which harms nothing else. Errors
-   * only where nothing more can be done. A lost connection is dealt with as in `download`. Holds about 4 MiB.
+   * only where nothing more can be done. A lost connection is dealt with as in `download`. Holds about 4 MiB, and the files' paths.
    */
   downloadTree(path: RemotePath, localFolder: string, options: TreeOptions = {}): Observable<TreeProgress> {
     return this.#tree(path, localFolder, downloadTree, options);
@@ -196,13 +196,13 @@ export class Client {
     { signal, ...options }: TreeOptions,
   ): Observable<TreeProgress> {
     return defer(() => {
-      let before = NO_FILES;
+      const tries = new EarlierTries();
       const attempt$ = defer(async () => {
         checkPath(path);
+        tries.beginTry();
         return { folder: await locateFile(localFolder), session: await this.#connection.restored() };
-      }).pipe(mergeMap(({ folder, session }) => transferTree(session, path, folder, options, before)));
+      }).pipe(mergeMap(({ folder, session }) => transferTree(session, path, folder, options, tries)));
       return attempt$.pipe(
-        tap((progress) => (before = progress)),
         this.#persisting<TreeProgress>({ ...new ProgressMeter().at('moving', 0), ...NO_FILES, state: 'moving' }),
       );
     }).pipe(untilAborted(signal));

@@ -29,6 +29,7 @@ import { ProgressMeter, type TransferProgress, type TreeProgress } from '../tran
 import { type TreeCount, type TreeFile, type TreeSource, pumpTree } from '../transfer/tree.ts';
 import { writeTreeFile } from '../transfer/write-tree-file.ts';
 import type { TreeOptions } from './options.ts';
+import type { EarlierTries } from './earlier-tries.ts';
 import { downloadFile, uploadFile } from './transfer-file.ts';
 
 /** Large files that an upload remembers until the others are done; further ones go with these, from their start. */
@@ -39,7 +40,7 @@ const FILES_AT_ONCE = 8;
 
 /**
  * Copies a remote folder to a local place; one attempt in one session. All of it over one data connection where there is
- * nothing yet, and otherwise file by file what is missing or differs, behind what an earlier try left of it. `before` is
+ * nothing yet, and otherwise file by file what is missing or differs, behind what an earlier try left of it. `tries` knows
  * what earlier attempts have done.
  */
 export const downloadTree = (
@@ -47,11 +48,12 @@ export const downloadTree = (
   path: RemotePath,
   place: LocalFile,
   options: TreeOptions,
-  before: TreeCount,
+  tries: EarlierTries,
 ): Observable<TreeProgress> => {
   const { overwrite = 'overwrite', fsync = false, resume = true } = options;
   const inOneGo = (): Observable<Reply> => {
     const write: WriteTreeFile = (file, valve) => {
+      tries.begin(file.path);
       const target = { store: place.store, path: [...place.path, ...file.path] };
       return writeTreeFile(target, { overwrite, fsync, keep: resume })(file, valve);
     };
@@ -59,8 +61,9 @@ export const downloadTree = (
   };
   const fileByFile = (): Observable<TreeCount> => {
     const remote = { ...remoteFolders(session), open: notOpened };
-    const wanted = (folder: RemotePath) => differing(place.store, [...place.path, ...folder]);
+    const wanted = (folder: RemotePath) => differing(place, folder, tries);
     const write: WriteTreeFile = (file) => {
+      tries.begin(file.path);
       const target = { store: place.store, path: [...place.path, ...file.path] };
       const copying = { overwrite, fsync, keepTime: true, keepMode: true, resume };
       return downloadFile(session, [...path, ...file.path], target, copying).pipe(map(skippedOr));
@@ -72,12 +75,12 @@ export const downloadTree = (
   };
   return from(isEmpty(place.store, place.path)).pipe(
     mergeMap((nothingThere) => {
-      if (!nothingThere) return fileByFile().pipe(asTreeProgress(before));
+      if (!nothingThere) return fileByFile().pipe(asTreeProgress(tries));
       return inOneGo().pipe(
         map(countOf),
         // A dialect without trees still has files.
         catchError((error: unknown) => (isUnsupported(error) ? fileByFile() : throwError(() => error))),
-        asTreeProgress(before),
+        asTreeProgress(tries),
       );
     }),
   );
@@ -93,17 +96,20 @@ export const uploadTree = (
   path: RemotePath,
   { store, path: localPath }: LocalFile,
   { overwrite = 'overwrite', fsync = false, resume = true }: TreeOptions,
-  before: TreeCount,
+  tries: EarlierTries,
 ): Observable<TreeProgress> => {
   const inOneGo = (tree: TreeSource): Observable<TreeCount> =>
-    session.execute({ type: 'upload-tree', path, from: tree, overwrite, fsync, resume }).pipe(map(countOf));
+    session
+      .execute({ type: 'upload-tree', path, from: noting(tree, tries), overwrite, fsync, resume })
+      .pipe(map(countOf));
   const whatDiffers = (): Observable<TreeCount> => {
     const remote = remoteFolders(session);
-    const wanted = (folder: RemotePath) => differing(remote, [...path, ...folder]);
+    const wanted = (folder: RemotePath) => differing({ store: remote, path }, folder, tries);
     const tree = fromTree(store, localPath, { wanted, distinct: true });
     if (!resume) return inOneGo(tree);
     const large: TreeFile[] = [];
     const write: WriteTreeFile = (file) => {
+      tries.begin(file.path);
       const source = { store, path: [...localPath, ...file.path] };
       const copying = { overwrite, fsync, keepTime: true, keepMode: true, resume };
       return uploadFile(session, [...path, ...file.path], source, copying).pipe(map(skippedOr));
@@ -115,9 +121,19 @@ export const uploadTree = (
   };
   return from(isMissingRemote(session, path)).pipe(
     mergeMap((nothingThere) => (nothingThere ? inOneGo(fromTree(store, localPath)) : whatDiffers())),
-    asTreeProgress(before),
+    asTreeProgress(tries),
   );
 };
+
+/** A tree each of whose files is told to have begun. */
+const noting =
+  (tree: TreeSource, tries: EarlierTries): TreeSource =>
+  (valve) =>
+    tree(valve).pipe(
+      tap((item) => {
+        if (item.kind === 'file') tries.begin(item.path);
+      }),
+    );
 
 /** A tree without its files of more than one block, as far as there is room to remember them for later. */
 const withoutLarge =
@@ -152,17 +168,23 @@ const oneAfterTheOther = (first$: Observable<TreeCount>, second: () => Observabl
 const skippedOr = (progress: TransferProgress): TransferProgress | 'skipped' =>
   progress.state === 'skipped' ? 'skipped' : progress;
 
-/** Which files of a listing are not in a folder in the same size and from the same time. */
-const differing = async (store: Pick<Store, 'list'>, folder: RemotePath): Promise<(file: Entry) => boolean> => {
+/** Which files of a folder of the tree are not in their place in the same size and from the same time. */
+const differing = async (
+  { store, path }: { readonly store: Pick<Store, 'list'>; readonly path: RemotePath },
+  folder: RemotePath,
+  tries: EarlierTries,
+): Promise<(file: Entry) => boolean> => {
   const there = new Map<string, Entry>();
   try {
-    for await (const entry of store.list(folder)) there.set(entry.name, entry);
+    for await (const entry of store.list([...path, ...folder])) there.set(entry.name, entry);
   } catch (error) {
     if (!isCode(error, 'NOT_FOUND')) throw error;
   }
   return ({ name, size, modified }) => {
     const known = there.get(name);
-    return known?.kind !== 'file' || known.size !== size || known.modified !== modified;
+    if (known?.kind !== 'file' || known.size !== size || known.modified !== modified) return true;
+    tries.find([...folder, name], size);
+    return false;
   };
 };
 
@@ -211,24 +233,24 @@ const countOf = (reply: Reply): TreeCount => {
 
 const NO_FILES: TreeCount = { files: 0, bytes: 0, skipped: 0, failed: 0 };
 
-/** Counts as progress, on top of what earlier attempts did; the last one says `completed`. */
+/** Counts as progress, on top of what is there from earlier attempts; the last one says `completed`. */
 const asTreeProgress =
-  (before: TreeCount): OperatorFunction<TreeCount, TreeProgress> =>
+  (tries: EarlierTries): OperatorFunction<TreeCount, TreeProgress> =>
   (count$) =>
     defer(() => {
       const meter = new ProgressMeter();
       let last = NO_FILES;
       const progress = (state: 'moving' | 'completed', count: TreeCount): TreeProgress => {
         last = count;
-        const bytes = before.bytes + count.bytes;
-        const sums = { files: before.files + count.files, skipped: before.skipped + count.skipped };
-        return { ...count, ...meter.at(state, bytes, { resumed: before.bytes }), ...sums, state };
+        const resumed = tries.bytes + (count.resumed ?? 0);
+        const moved = meter.at(state, tries.bytes + count.bytes, { resumed });
+        return { ...count, ...moved, files: tries.files + count.files, state };
       };
       return concat(
         count$.pipe(map((count) => progress('moving', count))),
         defer(() => {
-          const { files, bytes, skipped, failed } = last;
-          return of(progress('completed', { files, bytes, skipped, failed }));
+          const { problem: _, ...count } = last;
+          return of(progress('completed', count));
         }),
       );
     });

@@ -3,14 +3,13 @@ import { SluiceError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
-import type { Progress } from '../streams/flow.ts';
 import type { Valve } from '../streams/valve.ts';
 import { statIfThere } from './overwrite.ts';
-import { TreeTally } from './tree-tally.ts';
+import { type TreeFileProgress, TreeTally } from './tree-tally.ts';
 import { type TreeCount, type TreeFile, type TreeItem, type TreeSink, weightOf } from './tree.ts';
 
 /** Puts one file where it belongs, counting what it holds in the tree's valve; emits `skipped` if what is there stays. */
-export type WriteTreeFile = (file: TreeFile, valve: Valve) => Observable<Progress | 'skipped'>;
+export type WriteTreeFile = (file: TreeFile, valve: Valve) => Observable<TreeFileProgress | 'skipped'>;
 
 type FolderMaker = Pick<Store, 'stat' | 'makeFolder'>;
 

@@ -28,7 +28,10 @@ export interface TransferProgress extends Proof {
   readonly waitMs?: number;
 }
 
-/** How a tree is doing; `bytes` and the counts are sums over its files, and there is no total. */
+/**
+ * How a tree is doing; `bytes` and the counts are sums over its files, each of which counts once, however many tries it took.
+ * There is no total.
+ */
 export interface TreeProgress extends TransferProgress, TreeCount {
   readonly state: 'moving' | 'waiting' | 'completed';
   readonly bytes: number;

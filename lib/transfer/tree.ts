@@ -37,6 +37,8 @@ export interface TreeCount {
   readonly files: number;
   /** Bytes of all files, those under way included. */
   readonly bytes: number;
+  /** Of those bytes, what an earlier try had left of the files; missing if nothing. */
+  readonly resumed?: number;
   /** Files that stay as they are. */
   readonly skipped: number;
   /** Items that could not be read or kept. */

@@ -301,7 +301,9 @@ for (const direction of ['download', 'upload'] as const)
       await until('blocks that are secure', async () => (await securedBytes(scene.to).catch(() => 0)) >= 6 * MIB);
       proxy.connections('control')[0]?.strike({ type: 'reset' });
       const { last } = await running;
-      assert.deepEqual([last.state, last.failed], ['completed', 0]);
+      assert.deepEqual([last.state, last.files, last.failed], ['completed', 2, 0]);
+      assert.equal(last.bytes, 12 * MIB + 1);
+      assert.ok((last.resumed ?? 0) >= 6 * MIB, String(last.resumed));
       assert.ok(
         proxy
           .connections('data')
@@ -346,7 +348,12 @@ for (const direction of ['download', 'upload'] as const)
         ]);
         const client = await startClient(test, proxy, { host: proxy.host, retries: 5 });
         const outcome = await runTree(scene.move({}, client));
-        assert.deepEqual([outcome.last.state, outcome.last.failed], ['completed', 0]);
+        assert.deepEqual(countsOf(outcome), { state: 'completed', files: 301, skipped: 0, failed: 0 });
+        // However often some of them moved, each counts once.
+        assert.equal(
+          outcome.last.bytes,
+          Object.values(files).reduce((sum, { length }) => sum + length, 0),
+        );
         await assertSameTree(scene);
         assert.ok(proxy.connections('data').length > 1);
       });

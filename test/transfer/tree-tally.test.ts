@@ -33,6 +33,21 @@ describe('TreeTally', () => {
     assert.equal((await valuesOf(EMPTY.pipe(tally.file()))).at(-1)?.files, 2);
   });
 
+  it('counts what was there of a file, and nothing of one that fails or begins again', async () => {
+    const tally = new TreeTally();
+    await valuesOf(of({ bytes: 5, resumed: 5 }, { bytes: 7, resumed: 5 }).pipe(tally.file()));
+    assert.deepEqual(tally.count, { files: 1, bytes: 7, resumed: 5, skipped: 0, failed: 0 });
+    await valuesOf(of({ bytes: 9, resumed: 9 }, { bytes: 0 }, { bytes: 3 }).pipe(tally.file()));
+    assert.deepEqual(tally.count, { files: 2, bytes: 10, resumed: 5, skipped: 0, failed: 0 });
+    const error = new UnsupportedError('no');
+    const failing$ = concat(
+      of({ bytes: 4 }),
+      throwError(() => error),
+    );
+    await assert.rejects(valuesOf(failing$.pipe(tally.file())));
+    assert.equal(tally.count.bytes, 10);
+  });
+
   it('tells skipped files, failed ones and done ones apart', async () => {
     const tally = new TreeTally();
     await valuesOf(of('skipped' as const).pipe(tally.file()));
