@@ -1,5 +1,6 @@
 import { CancelledError, type Client, DIALECT_NAMES, type DialectName, connectClient } from '../lib/index.ts';
 import type { ServerAddress } from './address.ts';
+import { DAY_MS } from './units.ts';
 
 /** The flags of every command that connects to a server, as yargs reads them. */
 export const CONNECTION_FLAGS = {
@@ -26,12 +27,14 @@ export interface SessionFlags {
   readonly timeout: number;
   readonly clientListens: boolean;
   readonly retries: number;
+  /** Days. */
+  readonly keepParts?: number | undefined;
 }
 
 /** Opens a session as the flags say. */
 export const openSession = (
   { host, port }: ServerAddress,
-  { dialect, timeout, clientListens, retries }: SessionFlags,
+  { dialect, timeout, clientListens, retries, keepParts }: SessionFlags,
   signal?: AbortSignal,
 ): Promise<Client> =>
   connectClient({
@@ -41,6 +44,7 @@ export const openSession = (
     timeoutMs: timeout * 1000,
     dataListener: clientListens ? 'client' : 'server',
     retries,
+    ...(keepParts !== undefined && { keepPartsMs: keepParts * DAY_MS }),
     ...(signal && { signal }),
   });
 

@@ -20,3 +20,5 @@ export const formatSeconds = (seconds: number): string =>
 
 /** `1 file`, `12 files` */
 export const formatCount = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
+
+export const DAY_MS = 24 * 60 * 60_000;

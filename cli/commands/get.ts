@@ -22,6 +22,7 @@ export const getCommand = defineCommand<GetArguments>({
     yargs
       .positional('url', { type: 'string', demandOption: true, describe: 'sluice://host:port/file' })
       .positional('local', { type: 'string', describe: 'file or folder to write to, - for standard output' })
+      .option('keep-parts', { type: 'number', default: 7, describe: 'days that unfinished downloads are kept' })
       .options({ ...TRANSFER_FLAGS, ...CONNECTION_FLAGS }),
   handler: async (flags) => {
     const url = parseUrl(flags.url);

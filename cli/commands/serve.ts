@@ -3,6 +3,7 @@ import { DIALECT_NAMES, OptionError, serve, untilAborted } from '../../lib/index
 import { DEFAULT_PORT } from '../address.ts';
 import { parseDataPorts } from '../data-ports.ts';
 import { defineCommand } from '../define-command.ts';
+import { DAY_MS } from '../units.ts';
 import { type ServerPortFlags, serverPorts } from '../server-ports.ts';
 import { sumUp } from '../sum-up.ts';
 
@@ -21,7 +22,6 @@ interface ServeArguments extends ServerPortFlags {
   readonly logLevel: string;
 }
 
-const DAY_MS = 24 * 60 * 60_000;
 const SAME_SIGNAL_MS = 300;
 
 export const serveCommand = defineCommand<ServeArguments>({

@@ -1,6 +1,9 @@
+import { dirname } from 'node:path';
 import {
+  EMPTY,
   type MonoTypeOperatorFunction,
   type Observable,
+  concat,
   defer,
   firstValueFrom,
   from,
@@ -22,6 +25,7 @@ import type { TreeCount } from '../transfer/tree.ts';
 import type { Connection } from './connection.ts';
 import type { TransferOptions, TreeOptions } from './options.ts';
 import { EarlierTries } from './earlier-tries.ts';
+import { PartExpiry } from './part-expiry.ts';
 import { remoteSink, remoteSource } from './remote-content.ts';
 import { retrying } from './retrying.ts';
 import { downloadFile, uploadFile } from './transfer-file.ts';
@@ -38,10 +42,12 @@ const FAREWELL_MS = 5000;
 export class Client {
   readonly #connection: Connection;
   readonly #retries: number;
+  readonly #expiry: PartExpiry;
 
   /** For `connectClient`; the client closes the connection. */
-  constructor(connection: Connection, retries: number) {
+  constructor(connection: Connection, { retries, keepPartsMs }: { retries: number; keepPartsMs: number }) {
     this.#connection = connection;
+    this.#expiry = new PartExpiry(keepPartsMs);
     this.#retries = retries;
   }
 
@@ -87,7 +93,7 @@ export class Client {
    * Unsubscribing, or the signal, cancels this transfer alone. Holds at most 5 MiB.
    */
   download(path: RemotePath, localPath: string, options: TransferOptions = {}): Observable<TransferProgress> {
-    return this.#transfer(path, localPath, downloadFile, options);
+    return this.#transfer(path, localPath, downloadFile, options, this.#expiry.lookInto(dirname(localPath)));
   }
 
   /**
@@ -111,7 +117,7 @@ export class Client {
    * only where nothing more can be done. A lost connection is dealt with as in `download`. Holds about 4 MiB, and the files' paths.
    */
   downloadTree(path: RemotePath, localFolder: string, options: TreeOptions = {}): Observable<TreeProgress> {
-    return this.#tree(path, localFolder, downloadTree, options);
+    return this.#tree(path, localFolder, downloadTree, options, this.#expiry.lookInto(localFolder));
   }
 
   /** Copies a folder of this machine to a remote one; as `downloadTree`, in the other direction. */
@@ -181,12 +187,14 @@ export class Client {
     localPath: string,
     transferFile: typeof downloadFile,
     { resume = true, signal, ...options }: TransferOptions,
+    afterwards: Observable<never> = EMPTY,
   ): Observable<TransferProgress> {
     const attempt$ = defer(async () => {
       checkPath(path);
       return { file: await locateFile(localPath), session: await this.#connection.restored() };
     }).pipe(mergeMap(({ file, session }) => transferFile(session, path, file, { ...options, resume })));
-    return attempt$.pipe(this.#persisting(new ProgressMeter().at('moving', 0)), untilAborted(signal));
+    const moving$ = attempt$.pipe(this.#persisting(new ProgressMeter().at('moving', 0)));
+    return concat(moving$, afterwards).pipe(untilAborted(signal));
   }
 
   #tree(
@@ -194,6 +202,7 @@ export class Client {
     localFolder: string,
     transferTree: typeof downloadTree,
     { signal, ...options }: TreeOptions,
+    afterwards: Observable<never> = EMPTY,
   ): Observable<TreeProgress> {
     return defer(() => {
       const tries = new EarlierTries();
@@ -202,9 +211,8 @@ export class Client {
         tries.beginTry();
         return { folder: await locateFile(localFolder), session: await this.#connection.restored() };
       }).pipe(mergeMap(({ folder, session }) => transferTree(session, path, folder, options, tries)));
-      return attempt$.pipe(
-        this.#persisting<TreeProgress>({ ...new ProgressMeter().at('moving', 0), ...NO_FILES, state: 'moving' }),
-      );
+      const nothingYet: TreeProgress = { ...new ProgressMeter().at('moving', 0), ...NO_FILES, state: 'moving' };
+      return concat(attempt$.pipe(this.#persisting(nothingYet)), afterwards);
     }).pipe(untilAborted(signal));
   }
 

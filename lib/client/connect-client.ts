@@ -15,9 +15,9 @@ import { type ConnectClientOptions, checkConnectOptions } from './options.ts';
  * until `quit`, `close`, the signal, or its loss, which `ended$` reports; a transfer that is under way then opens it anew.
  */
 export const connectClient = async (options: ConnectClientOptions = {}): Promise<Client> => {
-  const { host, port, dialect, timeoutMs, stallMs, dataListener, retries } = checkConnectOptions(options);
+  const { host, port, dialect, timeoutMs, stallMs, dataListener, retries, keepPartsMs } = checkConnectOptions(options);
   const openDialect = await DIALECTS[dialect].client();
   const speak = openDialect({ agent: AGENT, listener: dataListener, timeoutMs, stallMs });
   const open = () => connect({ host, port, timeoutMs }).pipe(mergeMap(speak), untilAborted(options.signal));
-  return new Client(await Connection.open(open), retries);
+  return new Client(await Connection.open(open), { retries, keepPartsMs });
 };

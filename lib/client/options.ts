@@ -22,6 +22,11 @@ export interface ConnectClientOptions {
    * opened anew for it. @default 5
    */
   readonly retries?: number;
+  /**
+   * How long downloads that broke off are kept: whenever one is done, older ones are removed from the folder it went to.
+   * @default 7 days
+   */
+  readonly keepPartsMs?: number;
   /** Cancels connecting, and later closes the session. */
   readonly signal?: AbortSignal;
 }
@@ -62,6 +67,7 @@ const DEFAULTS = {
   stallMs: 60_000,
   dataListener: 'server',
   retries: 5,
+  keepPartsMs: 7 * 24 * 60 * 60_000,
 } as const;
 
 export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'>> &
@@ -70,13 +76,13 @@ export type CheckedConnectOptions = Required<Omit<ConnectClientOptions, 'signal'
 /** The options with their defaults; throws `OPTION_INVALID` for what cannot work. */
 export const checkConnectOptions = (options: ConnectClientOptions): CheckedConnectOptions => {
   const checked = { ...DEFAULTS, ...options };
-  const { host, port, dialect, timeoutMs, stallMs, retries } = checked;
+  const { host, port, dialect, timeoutMs, stallMs, retries, keepPartsMs } = checked;
   if (host === '') throw new OptionError('host must not be empty');
   if (!Number.isInteger(port) || port < 1 || port > 65_535)
     throw new OptionError(`port must be a whole number from 1 to 65535, not ${port}`);
   parseDialect(dialect);
   if (!Number.isSafeInteger(retries) || retries < 0)
     throw new OptionError(`retries must be a whole number from 0 on, not ${retries}`);
-  for (const [name, value] of Object.entries({ timeoutMs, stallMs })) checkMilliseconds(name, value);
+  for (const [name, value] of Object.entries({ timeoutMs, stallMs, keepPartsMs })) checkMilliseconds(name, value);
   return checked;
 };

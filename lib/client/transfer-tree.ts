@@ -249,8 +249,8 @@ const asTreeProgress =
       return concat(
         count$.pipe(map((count) => progress('moving', count))),
         defer(() => {
-          const { problem: _, ...count } = last;
-          return of(progress('completed', count));
+          const { files, bytes, resumed = 0, skipped, failed } = last;
+          return of(progress('completed', { files, bytes, ...(resumed > 0 && { resumed }), skipped, failed }));
         }),
       );
     });

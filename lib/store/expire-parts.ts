@@ -1,5 +1,9 @@
 import { lstat, opendir, unlink } from 'node:fs/promises';
 import { PART_PREFIX } from '../protocol/path.ts';
+import { removeDead } from './hidden-file.ts';
+
+// So many names are read in a moment; what stands behind them in a larger folder stays.
+const MAX_NAMES = 10_000;
 
 /**
  * Removes the part files of a folder that nobody has written to for so long, except those in use, and gives the names of
@@ -17,6 +21,18 @@ export const removeExpired = async (
       await removeIfExpired(`${location}/${entry.name}`, olderThanMs);
   }
   return folders;
+};
+
+/**
+ * The same for a folder that others write to as well, and that is not this process's own: looks at no more names than can
+ * be read in a moment, and leaves alone what a process that lives may still write to, or that does not say whose it is.
+ */
+export const removeDeadParts = async (location: string, olderThanMs: number): Promise<void> => {
+  let names = 0;
+  for await (const { name } of await opendir(location, { bufferSize: 256 })) {
+    if ((names += 1) > MAX_NAMES) return;
+    if (name.startsWith(PART_PREFIX)) await removeDead(location, name, olderThanMs).catch(() => undefined);
+  }
 };
 
 const removeIfExpired = async (location: string, olderThanMs: number): Promise<void> => {

@@ -6,7 +6,7 @@ import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { PartJournal } from './part-journal.ts';
 import { LONG_SILENCE_MS, isElsewhere, mayStillWrite, thisProcess } from './part-owner.ts';
-import { keptName, passingName } from './part-names.ts';
+import { isKeptName, keptName, passingName } from './part-names.ts';
 import type { Place } from './path-gate.ts';
 import type { PartKeeping } from './store.ts';
 
@@ -30,6 +30,22 @@ export const findKept = (place: Place): Promise<Checkpoint | undefined> =>
 /** Removes what is kept of a place, unless somebody writes to it. */
 export const removeKept = (place: Place): Promise<void> => clear(keptLocation(place));
 
+/** Removes a part of a folder that nobody may write to any more, and nobody has written to for so long. */
+export const removeDead = async (folder: string, name: string, olderThanMs: number): Promise<void> => {
+  const location = `${folder}/${name}`;
+  const isDead = async (handle: FileHandle): Promise<boolean> => {
+    // By the wall clock, as file times are: a clock that jumps ahead may cost a fresh start, but no transfer that runs.
+    if (Date.now() - (await handle.stat()).mtimeMs < olderThanMs) return false;
+    return (await freeJournal(handle)) !== undefined || (isKeptName(name) && (await isLeftBehind(handle)));
+  };
+  if (!(await withKept(location, isDead))) return;
+  // Of this and somebody who comes back for it, only one can move it.
+  const own = passingLocation(folder);
+  await rename(location, own);
+  if (await withKept(own, isDead)) await unlink(own);
+  else await giveName(own, location);
+};
+
 /** A new hidden file. `mode` is its permissions; the system's default if missing. */
 export const createHidden = async (place: Place, keep?: PartKeeping, mode?: number): Promise<HiddenFile> => {
   // The first block has to be sent again anyway, so a content of one block has nothing to keep.
@@ -44,7 +60,7 @@ export const createHidden = async (place: Place, keep?: PartKeeping, mode?: numb
         journal: await PartJournal.create(handle, contentOf(keep), await thisProcess()),
       }));
   }
-  const location = passingLocation(place);
+  const location = passingLocation(place.folder.location);
   return { location, handle: await open(location, CREATE_NEW, mode) };
 };
 
@@ -54,7 +70,7 @@ export const createHidden = async (place: Place, keep?: PartKeeping, mode?: numb
  */
 export const claimHidden = async (place: Place, checkpoint: Checkpoint, mode?: number): Promise<HiddenFile> => {
   const shared = keptLocation(place);
-  const own = passingLocation(place);
+  const own = passingLocation(place.folder.location);
   const journal = await withKept(shared, freeJournal);
   if (journal === undefined) throw notAsExpected(place);
   // Of two who want it, only one can move it.
@@ -63,7 +79,7 @@ export const claimHidden = async (place: Place, checkpoint: Checkpoint, mode?: n
   });
   try {
     const { owner } = journal.header;
-    if (owner !== null && (await isElsewhere(owner))) await replaceByCopy(own, passingLocation(place));
+    if (owner !== null && (await isElsewhere(owner))) await replaceByCopy(own, passingLocation(place.folder.location));
     const handle = await open(own, OPEN_KEPT).catch(() => {
       throw notAsExpected(place);
     });
@@ -92,7 +108,7 @@ export const holdsItsName = async ({ location, handle }: HiddenFile): Promise<bo
 
 const keptLocation = ({ folder, name }: Place): string => `${folder.location}/${keptName(name)}`;
 
-const passingLocation = ({ folder }: Place): string => `${folder.location}/${passingName()}`;
+const passingLocation = (folder: string): string => `${folder}/${passingName()}`;
 
 const createUnlessUsed = async (location: string, mode?: number): Promise<FileHandle | undefined> => {
   await clear(location);

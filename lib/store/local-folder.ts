@@ -11,7 +11,7 @@ import { fromChunks } from '../streams/from-chunks.ts';
 import { pump } from '../streams/pump.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { entryOf } from './entry-of.ts';
-import { removeExpired } from './expire-parts.ts';
+import { removeDeadParts, removeExpired } from './expire-parts.ts';
 import { findKept, removeKept } from './hidden-file.ts';
 import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
@@ -133,6 +133,11 @@ export class LocalFolderStore implements Store {
         .catch(() => []);
       for (const name of found) if (isListed(name) && here.length < MAX_SEGMENTS) folders.push([...here, name]);
     }
+  }
+
+  /** Removes dead parts of one folder that may be other programs' too; of a large folder, among its first names only. */
+  async expirePartsIn(path: RemotePath, olderThanMs: number): Promise<void> {
+    await this.#gate.inFolder(path, 'cannot read folder', ({ location }) => removeDeadParts(location, olderThanMs));
   }
 
   async begin(path: RemotePath, options: PartOptions): Promise<Part> {

@@ -2,10 +2,15 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { lastValueFrom } from 'rxjs';
 import { LocalFolderStore } from '../../lib/index.ts';
+import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
+import { PART_PREFIX } from '../../lib/protocol/path.ts';
+import { pattern } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
+import { MODIFIED, keeping, leavePart } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
-import { startServer } from '../helpers/server.ts';
+import { startClient, startServer } from '../helpers/server.ts';
 import { until } from '../helpers/raw-peer.ts';
 
 checkLeaks();
@@ -31,6 +36,44 @@ describe('parts that nobody took up again', () => {
     assert.deepEqual((await readdir(root)).sort(), ['.sluice-part-new', 'a', 'link', 'old file']);
     assert.deepEqual((await readdir(join(root, 'a', 'b'))).sort(), ['.sluice-part-new', 'old file']);
     assert.equal((await readdir(outside)).length, 3);
+  });
+
+  it('are removed from the one folder that a download goes to, unless somebody may write to them', async (test) => {
+    const [root, here] = [await temporaryFolder(test), await temporaryFolder(test)];
+    const content = pattern(3 * BLOCK_BYTES);
+    const old = new Date(Date.now() - 2 * HOUR_MS);
+    await writeFile(join(root, 'file'), 'x');
+    await mkdir(join(here, 'sub'));
+    for (const folder of [here, join(here, 'sub')]) await leavePart(folder, 'dead', content, { bytes: BLOCK_BYTES });
+    const [dead = ''] = (await readdir(here)).filter((name) => name.startsWith(PART_PREFIX));
+    await leavePart(here, 'young', content, { bytes: BLOCK_BYTES });
+    const [young = ''] = (await readdir(here)).filter((name) => name.startsWith(PART_PREFIX) && name !== dead);
+    for (const place of [join(here, dead), join(here, 'sub', dead)]) await utimes(place, old, old);
+    await age(join(here, '.sluice-part-of-nobody-knows'));
+    const store = await LocalFolderStore.open(here);
+    const written = await store.begin(['written'], { keep: keeping(content) });
+    const [own = ''] = (await readdir(here)).filter(
+      (name) => /part-[0-9a-f]{32}$/.test(name) && ![dead, young].includes(name),
+    );
+    await utimes(join(here, own), old, old);
+    const client = await startClient(test, await startServer(test, { root }), { keepPartsMs: HOUR_MS });
+    await lastValueFrom(client.download(['file'], join(here, 'file')));
+    const left = ['.sluice-part-of-nobody-knows', young, own, 'file', 'sub'];
+    assert.deepEqual((await readdir(here)).sort(), left.sort());
+    assert.deepEqual(await readdir(join(here, 'sub')), [dead]);
+    await written.discard();
+  });
+
+  it('are gone on with first, however old they are', async (test) => {
+    const [root, here] = [await temporaryFolder(test), await temporaryFolder(test)];
+    const content = pattern(3 * BLOCK_BYTES);
+    await writeFile(join(root, 'file'), content);
+    await utimes(join(root, 'file'), MODIFIED / 1000, MODIFIED / 1000);
+    await leavePart(here, 'file', content, { bytes: 2 * BLOCK_BYTES });
+    const [part = ''] = await readdir(here);
+    await utimes(join(here, part), new Date(0), new Date(0));
+    const client = await startClient(test, await startServer(test, { root }), { keepPartsMs: HOUR_MS });
+    assert.equal((await lastValueFrom(client.download(['file'], join(here, 'file')))).resumed, 2 * BLOCK_BYTES);
   });
 
   it('are removed by a server when it starts', async (test) => {
