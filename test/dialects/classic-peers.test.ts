@@ -47,7 +47,19 @@ describe('a framed server', () => {
     assert.equal((await data.rest()).toString(), '0000000005hello');
   });
 
-  it('keeps nothing of an upload that ends before its first frame', async (test) => {
+  it('keeps nothing of an upload that ends before its first frame with its client', async (test) => {
+    const { port, root } = await start(test, 'framed');
+    const control = await connectRaw(test, port);
+    control.write(rawFrame('put'));
+    const data = await connectRaw(test, Number(await control.frame()));
+    data.write(rawFrame('a.txt'));
+    data.socket.end();
+    control.socket.end();
+    await data.rest();
+    assert.deepEqual(await readdir(root), []);
+  });
+
+  it('takes an upload without a frame for an empty file, of a client that lives on', async (test) => {
     const { port, root } = await start(test, 'framed');
     const control = await connectRaw(test, port);
     control.write(rawFrame('put'));
@@ -55,7 +67,7 @@ describe('a framed server', () => {
     data.write(rawFrame('a.txt'));
     data.socket.end();
     await data.rest();
-    assert.deepEqual(await readdir(root), []);
+    assert.equal(await readFile(join(root, 'a.txt'), 'utf8'), '');
   });
 
   it('outlives clients that connect for a listing and leave without reading it', async (test) => {

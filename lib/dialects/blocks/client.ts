@@ -25,10 +25,10 @@ import {
   refusedWhereBroken,
   sendUpload,
   sizeOf,
-  stillThere,
   takeInTime,
   unsupported,
 } from '../classic/client.ts';
+import { stillThere } from '../classic/still-there.ts';
 import { rawEncoder, receiveContent, receiveText, untilEnd, withLine } from '../classic/content.ts';
 import { dialData } from '../classic/data-connection.ts';
 import { aParagraph } from '../classic/forms.ts';

@@ -7,7 +7,6 @@ import {
   catchError,
   concat,
   defer,
-  ignoreElements,
   map,
   of,
   tap,
@@ -23,7 +22,7 @@ import { pump } from '../../streams/pump.ts';
 import { meter } from '../../operators/meter.ts';
 import type { ClientContext, OpenClientDialect, RemoteSession } from '../dialect.ts';
 import type { Command, Download, Reply, Upload } from '../session.ts';
-import { type ContentEncoder, contentLost, sendContent } from './content.ts';
+import { type ContentEncoder, sendContent } from './content.ts';
 import { anything, onlyTheEnd } from './forms.ts';
 import { Line, connectionLost } from './line.ts';
 
@@ -220,20 +219,6 @@ export const endUpload = (line: Line, ms: number): Observable<never> =>
     line.socket.end();
     return line.take(onlyTheEnd).pipe(timeout({ first: ms, with: () => EMPTY }));
   });
-
-// A server that dies ends its connections one right after the other.
-const OUTLIVES_MS = 100;
-
-/**
- * Completes where the server still stands behind the end of its data connection. Errors with `CLOSED_EARLY` where it has
- * died, for then that end was not the content's.
- */
-export const stillThere = (control: Line): Observable<never> =>
-  control.take(anything).pipe(
-    throwIfEmpty(() => contentLost()),
-    timeout({ first: OUTLIVES_MS, with: () => EMPTY }),
-    ignoreElements(),
-  );
 
 /** Takes a broken data connection for the server's refusal of the file, which it has no other word for. */
 export const refusedWhereBroken = <T>(): MonoTypeOperatorFunction<T> =>

@@ -10,10 +10,10 @@ import {
   receiveDownload,
   refusedWhereBroken,
   sendUpload,
-  stillThere,
   takeInTime,
   unsupported,
 } from '../classic/client.ts';
+import { stillThere } from '../classic/still-there.ts';
 import { receiveContent, receiveText, withLine } from '../classic/content.ts';
 import { dialData, parsePort } from '../classic/data-connection.ts';
 import { MAX_TEXT, decodeText, understood } from '../classic/forms.ts';
@@ -60,8 +60,9 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
 
 const frame = (text: string): Buffer => encodeFrame(Buffer.from(text));
 
-const noAnswer = () =>
-  new RemoteError('NOT_FOUND', 'the server sent nothing: it has no such file, or will not give it');
+const noAnswer = (): never => {
+  throw new RemoteError('NOT_FOUND', 'the server sent nothing: it has no such file, or will not give it');
+};
 
 /** Says a command, and goes where the server then waits. */
 const openData = (words: string, line: Line, { timeoutMs }: ClientContext): Observable<Line> =>

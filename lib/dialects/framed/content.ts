@@ -19,11 +19,17 @@ export const framedEncoder = (size: number | undefined): ContentEncoder => {
   };
 };
 
+export interface FramedDecoder extends ContentDecoder {
+  /** Whether there was a frame, if only an empty one. */
+  readonly hasBegun: boolean;
+}
+
 /**
  * Content in any number of frames of any size, up to an empty frame or the end of the connection behind a whole one. A
- * connection that ends without any frame brought no content, not an empty one; `ofNothing` says what that means.
+ * connection that ends without any frame brought nothing; `ofNothing` says what that means, and returns where it is an
+ * empty content.
  */
-export const framedDecoder = (ofNothing: () => unknown = contentLost): ContentDecoder => {
+export const framedDecoder = (ofNothing: () => void): FramedDecoder => {
   const frames = new FrameDecoder(() => MAX_PAYLOAD);
   let hasBegun = false;
   return {
@@ -38,7 +44,10 @@ export const framedDecoder = (ofNothing: () => unknown = contentLost): ContentDe
     },
     finish: () => {
       if (!frames.isBetweenFrames) throw contentLost();
-      if (!hasBegun) throw ofNothing();
+      if (!hasBegun) ofNothing();
+    },
+    get hasBegun() {
+      return hasBegun;
     },
   };
 };

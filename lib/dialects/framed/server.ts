@@ -9,6 +9,7 @@ import { type Line, within } from '../classic/line.ts';
 import { nameLines, namesOf } from '../classic/listing.ts';
 import { parsePath } from '../classic/path-text.ts';
 import { withAwaitedData } from '../classic/server-data.ts';
+import { stillThere } from '../classic/still-there.ts';
 import { ClassicServer, type ServerTalk, type ServerTurn } from '../classic/server.ts';
 import { listenForData } from '../data-ports.ts';
 import type { OpenServerDialect } from '../dialect.ts';
@@ -79,11 +80,13 @@ const send = ({ session }: ServerTurn, data: Line, name: string): Observable<unk
   );
 };
 
-/** A name that is there already is refused: that is what the dialect's text says. */
-const receive = ({ session }: ServerTurn, data: Line, name: string): Observable<unknown> =>
-  session.execute({
-    type: 'upload',
-    path: parsePath(name),
-    from: () => receiveContent(data, framedDecoder()),
-    overwrite: 'refuse',
-  });
+/**
+ * A name that is there already is refused: that is what the dialect's text says. Some clients send an empty file as
+ * nothing at all; one that dies before its first frame looks the same, but for its control connection.
+ */
+const receive = ({ session, line }: ServerTurn, data: Line, name: string): Observable<unknown> => {
+  const decoder = framedDecoder(() => undefined);
+  const meant$ = defer(() => (decoder.hasBegun ? EMPTY : stillThere(line)));
+  const from = () => receiveContent(data, decoder, { meant$ });
+  return session.execute({ type: 'upload', path: parsePath(name), from, overwrite: 'refuse' });
+};

@@ -151,7 +151,8 @@ class ArrivingFile {
     if (this.#header === undefined) return undefined;
     const { path, size, modified, mode } = this.#header;
     if (failed !== undefined) return { kind: 'failed', path, error: failed };
-    if (proof !== undefined) return { kind: 'file', path, size, modified, mode, content: () => of(bytes), whole: bytes };
+    if (proof !== undefined)
+      return { kind: 'file', path, size, modified, mode, content: () => of(bytes), whole: bytes };
     const content = (this.#content = new Handover(this.#valve));
     const digest$ = (this.#digest$ = new ReplaySubject<string>(DIGESTS_WAITING));
     const file: TreeFile = {

@@ -7,10 +7,10 @@ import {
   receiveDownload,
   refusedWhereBroken,
   sendUpload,
-  stillThere,
   takeInTime,
   unsupported,
 } from '../classic/client.ts';
+import { stillThere } from '../classic/still-there.ts';
 import { receiveContent, receiveText, withLine } from '../classic/content.ts';
 import { dialData, parsePort } from '../classic/data-connection.ts';
 import { anArrival } from '../classic/forms.ts';
