@@ -137,11 +137,10 @@ export class SessionCore implements Session {
    */
   #holderOf({ size, modified, sender }: Pick<Upload, 'size' | 'modified' | 'sender'>): LockHolder | undefined {
     if (size === undefined || modified === undefined || sender === undefined) return undefined;
-    const reason = new ConnectionError('CLOSED_EARLY', 'the session was gone, and its owner came back in another one');
     return {
       owner: JSON.stringify([this.#options.owner, size, modified]),
       isAlive: () => sender.isAlive(),
-      evict: () => sender.dismiss(reason),
+      evict: () => sender.dismiss(ownerCameBack()),
     };
   }
 
@@ -225,6 +224,9 @@ export class SessionCore implements Session {
       throw new FileError('READ_ONLY', `${formatPath(path)}: this server is read-only, nothing was changed`);
   }
 }
+
+const ownerCameBack = () =>
+  new ConnectionError('CLOSED_EARLY', 'the session was gone, and its owner came back in another one');
 
 /** A running tree as replies: how it is doing, and at the end what came of it. */
 const asTreeReplies = (count$: Observable<TreeCount>): Observable<Reply> =>

@@ -97,7 +97,7 @@ export class LocalFolderStore implements Store {
     const name = path.at(-1);
     if (name === undefined) throw isAFolder(this.#gate.show(path));
     const small = await folderThread.do('read', this.#folderOf(path), { name });
-    if (small !== undefined) return new SmallFile(small.entry, asBuffer(small.bytes));
+    if (small !== undefined) return new SmallFile(small.entry, small.bytes);
     const handle = await this.#openToRead(path);
     try {
       const stats = await handle.stat();
@@ -263,10 +263,6 @@ export class LocalFolderStore implements Store {
     }
   }
 }
-
-/** The same bytes: on their way from another thread a buffer loses what Node adds to it. */
-const asBuffer = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
-  Buffer.from(buffer, byteOffset, byteLength);
 
 const isAFolder = (shownPath: string) => new FileError('NOT_A_FILE', `${shownPath}: is a folder, not a file`);
 

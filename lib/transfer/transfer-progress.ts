@@ -45,6 +45,9 @@ export interface ContentFacts {
   readonly resumed?: number;
 }
 
+// A rate that is looked at more often than this tells of nothing new.
+const SAMPLE_SECONDS = 0.001;
+
 // Weight of the past halves in this many seconds: steady to read, and quick to show a stall.
 const HALF_LIFE_SECONDS = 2;
 
@@ -67,11 +70,16 @@ export class ProgressMeter {
   #rate(bytes: number): number {
     const now = performance.now();
     const seconds = (now - this.#lastTime) / 1000;
+    if (seconds < SAMPLE_SECONDS) return this.#recentRate();
     const keep = 0.5 ** (seconds / HALF_LIFE_SECONDS);
     this.#recentBytes = this.#recentBytes * keep + (bytes - this.#lastBytes);
     this.#recentSeconds = this.#recentSeconds * keep + seconds;
     this.#lastBytes = bytes;
     this.#lastTime = now;
+    return this.#recentRate();
+  }
+
+  #recentRate(): number {
     return this.#recentSeconds > 0 ? this.#recentBytes / this.#recentSeconds : 0;
   }
 }

@@ -13,6 +13,8 @@ export interface ContentReaderOptions {
   readonly maxFrame: number;
   /** Where in the content its first byte stands; a whole number of blocks. */
   readonly offset: number;
+  /** What digests blocks, where several contents follow each other. @default one of its own */
+  readonly digest?: Digest;
   /** The whole content's length, where it was announced: more of it is refused with its first byte. */
   readonly size?: number | undefined;
   /** Whether messages carry a check, those of the data connection too. @default false */
@@ -47,7 +49,7 @@ export class ContentReader {
   constructor(options: ContentReaderOptions) {
     this.#options = options;
     this.#content = new ContentDigest(options.digestName);
-    this.#digest = createDigest(options.digestName);
+    this.#digest = options.digest ?? createDigest(options.digestName);
     this.#bytes = options.offset;
   }
 

@@ -13,6 +13,8 @@ export interface ContentWriterOptions {
   readonly maxFrame: number;
   /** Where in the content its first byte stands; a whole number of blocks. */
   readonly offset: number;
+  /** What digests blocks, where several contents follow each other. @default one of its own */
+  readonly digest?: Digest;
   /** Whether messages carry a check, those of the data connection too. @default false */
   readonly checked?: boolean | undefined;
 }
@@ -32,7 +34,7 @@ export class ContentWriter {
   constructor(options: ContentWriterOptions) {
     this.#options = options;
     this.#content = new ContentDigest(options.digestName);
-    this.#block = createDigest(options.digestName);
+    this.#block = options.digest ?? createDigest(options.digestName);
     this.#bytes = this.#acknowledged = options.offset;
   }
 

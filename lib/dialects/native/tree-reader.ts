@@ -1,5 +1,5 @@
 import { LimitError, ProtocolError, type SluiceError } from '../../errors/errors.ts';
-import type { DigestName } from '../../operators/digest.ts';
+import { type Digest, type DigestName, createDigest } from '../../operators/digest.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
 import { type RemotePath, checkPath, foldName, formatPath, lookalike } from '../../protocol/path.ts';
 import { ContentDigest } from './content-digest.ts';
@@ -36,6 +36,7 @@ export class TreeReader {
   readonly #seen = new Map<string, string>();
   #items = 0;
   readonly #tree: ContentDigest;
+  readonly #block: Digest;
   #file: ContentReader | undefined;
   #isRefused = false;
   /** Bytes of the file that are still to come. */
@@ -47,6 +48,7 @@ export class TreeReader {
   constructor(options: TreeReaderOptions) {
     this.#options = options;
     this.#tree = new ContentDigest(options.digestName);
+    this.#block = createDigest(options.digestName);
   }
 
   /** The largest payload that may come next, in bytes. */
@@ -68,7 +70,7 @@ export class TreeReader {
     const error = this.#refusal(header.type, checkPath(header.path));
     if (header.type === 'file') {
       const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
-      this.#file = new ContentReader({ ...this.#options, offset: 0, size: header.size, allocate });
+      this.#file = new ContentReader({ ...this.#options, digest: this.#block, offset: 0, size: header.size, allocate });
       this.#left = header.size;
       this.#isRefused = error !== undefined;
     }

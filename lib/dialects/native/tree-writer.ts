@@ -1,5 +1,6 @@
 import { type Observable, Subject, catchError, concat, concatMap, defer, from, map, of, reduce } from 'rxjs';
 import { sluiceError } from '../../errors/from-system.ts';
+import { type Digest, createDigest } from '../../operators/digest.ts';
 import { exactSize } from '../../operators/exact-size.ts';
 import { SMALL_FILE_BYTES } from '../../protocol/block.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
@@ -16,6 +17,7 @@ type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
 export class TreeWriter {
   readonly #options: TreeReaderOptions;
   readonly #tree: ContentDigest;
+  readonly #block: Digest;
   readonly #problem$ = new Subject<TreeCount>();
   #files = 0;
   #bytes = 0;
@@ -24,6 +26,7 @@ export class TreeWriter {
   constructor(options: TreeReaderOptions) {
     this.#options = options;
     this.#tree = new ContentDigest(options.digestName);
+    this.#block = createDigest(options.digestName);
   }
 
   /** Emits at each item that could not be read; completes at `close`. */
@@ -118,6 +121,6 @@ export class TreeWriter {
   }
 
   #contentWriter(): ContentWriter {
-    return new ContentWriter({ ...this.#options, offset: 0 });
+    return new ContentWriter({ ...this.#options, digest: this.#block, offset: 0 });
   }
 }

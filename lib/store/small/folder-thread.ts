@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { HELD_FOLDERS } from '../path-gate.ts';
 import type { FolderJob, JobAsks, JobFolder, JobGives, JobType } from './jobs.ts';
+import { type Parcel, pack, unpack } from './parcel.ts';
 
 export interface FolderThreadOptions {
   /** Jobs from which on a thread is worth its start, which takes as long as some dozens of files. @default 32 */
@@ -64,7 +65,7 @@ export class FolderThread {
       this.#isReady = true;
       this.#endWhenIdle();
     });
-    worker.on('message', (results: readonly unknown[]) => this.#answer(results));
+    worker.on('message', (results: Parcel) => this.#answer(unpack(results)));
     // Whatever ends it: what it has not answered is done in the ordinary way.
     worker.on('error', () => undefined);
     worker.on('exit', () => this.#ended());
@@ -76,7 +77,8 @@ export class FolderThread {
     this.#underWay = this.#gathered;
     this.#gathered = [];
     this.#worker?.ref();
-    this.#worker?.postMessage(this.#underWay.map(({ job }) => job));
+    const jobs = pack(this.#underWay.map(({ job }) => job));
+    this.#worker?.postMessage(jobs, [jobs.memory]);
   }
 
   #answer(results: readonly unknown[]): void {

@@ -36,7 +36,7 @@ export interface FolderJobs {
   readonly check: { readonly asks: { readonly name: string }; readonly gives: true };
   readonly read: {
     readonly asks: { readonly name: string };
-    readonly gives: { readonly entry: Entry; readonly bytes: Uint8Array };
+    readonly gives: { readonly entry: Entry; readonly bytes: Buffer };
   };
   /** Writes a file, whole or not at all, and says whether an older try at it has left a part. */
   readonly write: { readonly asks: SmallContent; readonly gives: { readonly hasKept: boolean } };
@@ -45,7 +45,7 @@ export interface FolderJobs {
 /** A file to write. */
 export interface SmallContent {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   /** Permission bits. @default those of the replaced file, or the system's */
   readonly mode?: number | undefined;
   /** Modified time in milliseconds since 1970. @default now */
