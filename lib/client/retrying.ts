@@ -80,6 +80,9 @@ export const retrying =
 const isPassing = ({ code }: SluiceError, failures: number): boolean =>
   PASSING.has(code) || (failures > 0 && PASSING_AFTER_LOSS.has(code));
 
+/** Whether the same may succeed the next time: it was the way between that failed, and not what was to be done. */
+export const mayPass = (error: unknown): boolean => error instanceof SluiceError && PASSING.has(error.code);
+
 const waitBefore = (attempt: number): number => {
   const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
   return longest * (1 - Math.random() / 2);

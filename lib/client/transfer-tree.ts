@@ -16,7 +16,7 @@ import {
 } from 'rxjs';
 import type { Reply, Session } from '../dialects/session.ts';
 import type { ErrorCode } from '../errors/codes.ts';
-import { CancelledError, ConnectionError, SluiceError, TimeoutError, UnsupportedError } from '../errors/errors.ts';
+import { CancelledError, ConnectionError, SluiceError, UnsupportedError } from '../errors/errors.ts';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Entry } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
@@ -30,6 +30,7 @@ import { type TreeCount, type TreeFile, type TreeSource, pumpTree } from '../tra
 import { writeTreeFile } from '../transfer/write-tree-file.ts';
 import type { TreeOptions } from './options.ts';
 import type { EarlierTries } from './earlier-tries.ts';
+import { mayPass } from './retrying.ts';
 import { downloadFile, uploadFile } from './transfer-file.ts';
 
 /** Large files that an upload remembers until the others are done; further ones go with these, from their start. */
@@ -69,7 +70,7 @@ export const downloadTree = (
       return downloadFile(session, [...path, ...file.path], target, copying).pipe(map(skippedOr));
     };
     return pumpTree(
-      fromTree(remote, path, { wanted, distinct: true }),
+      fromTree(remote, path, { wanted, distinct: true, isFatal: isLoss }),
       toTree(place.store, place.path, { write, concurrency: FILES_AT_ONCE, isFatal: isLoss }),
     );
   };
@@ -105,7 +106,7 @@ export const uploadTree = (
   const whatDiffers = (): Observable<TreeCount> => {
     const remote = remoteFolders(session);
     const wanted = (folder: RemotePath) => differing({ store: remote, path }, folder, tries);
-    const tree = fromTree(store, localPath, { wanted, distinct: true });
+    const tree = fromTree(store, localPath, { wanted, distinct: true, isFatal: isLoss });
     if (!resume) return inOneGo(tree);
     const large: TreeFile[] = [];
     const write: WriteTreeFile = (file) => {
@@ -255,9 +256,9 @@ const asTreeProgress =
       );
     });
 
-/** Whether a failure is that of the session, not of one file. */
+/** Whether a failure is that of the way between, not of one file: the whole is then to be tried again, or is over. */
 const isLoss = (error: unknown): boolean =>
-  error instanceof ConnectionError || error instanceof TimeoutError || error instanceof CancelledError;
+  mayPass(error) || error instanceof ConnectionError || error instanceof CancelledError;
 
 const isUnsupported = (error: unknown): boolean => isCode(error, 'UNSUPPORTED');
 

@@ -17,6 +17,8 @@ export interface FromTreeOptions {
   readonly distinct?: boolean;
   /** Throws where a file may not be read just now. @default nothing is refused */
   readonly assertFree?: (path: RemotePath) => void;
+  /** Whether the failure of one folder means that nothing else can be read, and so fails the whole. @default never */
+  readonly isFatal?: (error: unknown) => boolean;
 }
 
 /**
@@ -55,7 +57,7 @@ async function* walk(
         else if (isWanted?.(entry) ?? true) yield fileItem(store, root, path, entry, options);
       }
     } catch (error) {
-      if (folder.length === 0) throw error;
+      if (folder.length === 0 || options.isFatal?.(error)) throw error;
       yield { kind: 'failed', path: folder, error: sluiceError(error) };
     }
     folders.push(...found.reverse());

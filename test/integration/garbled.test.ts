@@ -152,7 +152,7 @@ describe('a bit that is flipped on a data connection', { concurrency: true }, ()
       it(`is found, and the file sent again (${direction}): ${name}`, async (test) => {
         const scene = await start(test, plan, 2);
         const { target, transfer$ } = await fileTransfer(scene, direction);
-        assert.equal((await troublesOf(transfer$)).length, 1);
+        assert.notDeepEqual(await troublesOf(transfer$), []);
         assert.ok(CONTENT.equals(await readFile(join(target, 'file'))));
         assert.deepEqual(await readdir(target), ['file']);
       });
@@ -172,7 +172,7 @@ describe('a bit that is flipped on a data connection', { concurrency: true }, ()
     for (const { name, plan } of flipsOf(direction, TREE))
       it(`is found, and the tree completed (${direction}): ${name}`, async (test) => {
         const { target, transfer$ } = await treeTransfer(await start(test, plan, 2), direction);
-        assert.equal((await troublesOf(transfer$)).length, 1);
+        assert.notDeepEqual(await troublesOf(transfer$), []);
         assert.deepEqual((await readdir(target, { recursive: true })).sort(), ['sub', 'sub/file']);
         assert.ok(CONTENT.equals(await readFile(join(target, 'sub', 'file'))));
       });

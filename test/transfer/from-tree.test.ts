@@ -68,7 +68,7 @@ describe('fromTree', () => {
     assert.deepEqual(asked, ['', 'sub']);
   });
 
-  it('goes on behind a folder that cannot be listed, unless that is the tree’s own', async (test) => {
+  it('goes on behind a folder that cannot be listed, unless that is the tree’s own or means that all is over', async (test) => {
     const { store } = await storeWith(test, { 'closed/a': 'a', 'open/b': 'b' });
     const closed = (name: string) => ({
       open: (path: readonly string[]) => store.open(path),
@@ -84,6 +84,7 @@ describe('fromTree', () => {
       'folder open',
     ]);
     await assert.rejects(itemsOf(closed('tree')), { code: 'PERMISSION_DENIED' });
+    await assert.rejects(itemsOf(closed('closed'), { isFatal: () => true }), { code: 'PERMISSION_DENIED' });
   });
 
   it('reads on only while its taker is not full, and opens no file before it is taken', async (test) => {
