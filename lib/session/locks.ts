@@ -33,6 +33,11 @@ export class Locks {
     return this.#held.size;
   }
 
+  /** Whether that very path is locked. */
+  isHeld(path: RemotePath): boolean {
+    return this.#held.has(keyOf(path));
+  }
+
   /** Throws `BUSY` if the path, or a folder around it, is being changed. */
   assertFree(path: RemotePath): void {
     for (let length = path.length; length > 0; length -= 1) {

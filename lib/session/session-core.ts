@@ -127,8 +127,9 @@ export class SessionCore implements Session {
   /** Runs the upload of a file while its path is the holder's. */
   #whileUploading<T>(path: RemotePath, holder: LockHolder | undefined, write: () => Observable<T>): Observable<T> {
     const { locks } = this.#options;
-    const isFree = holder === undefined ? Promise.resolve() : locks.takeOver(path, holder.owner);
-    return from(isFree).pipe(mergeMap(() => locks.while([path], 'is being uploaded', write, holder)));
+    const upload$ = locks.while([path], 'is being uploaded', write, holder);
+    if (holder === undefined || !locks.isHeld(path)) return upload$;
+    return from(locks.takeOver(path, holder.owner)).pipe(mergeMap(() => upload$));
   }
 
   /**

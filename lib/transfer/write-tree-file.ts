@@ -28,6 +28,8 @@ export const writeTreeFile =
       const kept = keep && blocks ? { size, modified, ...blocks } : undefined;
       return content(valve.open$).pipe(toStore(store, path, { ...options, keep: kept })(valve));
     };
+    // What there is nothing to ask about is not waited for: in a tree that would be a turn for each file.
+    if (overwrite === 'overwrite') return write();
     return from(defer(() => decideOverwrite(store, path, overwrite, modified))).pipe(
       mergeMap((decision) => (decision === 'skip' ? of('skipped' as const) : write())),
     );

@@ -10,6 +10,9 @@ export interface FolderThreadOptions {
   readonly idleMs?: number;
 }
 
+// Its jobs leave little behind, and Node's own limits would let it fill 30 MB before it is collected.
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 };
+
 interface Waiting {
   readonly job: FolderJob;
   readonly answer: (result: unknown) => void;
@@ -58,7 +61,7 @@ export class FolderThread {
   #startWhenWorthIt(): void {
     this.#asked += 1;
     if (!HELD_FOLDERS || this.#worker !== undefined || this.#asked < this.#worthAfter) return;
-    const worker = new Worker(new URL('./folder-thread-worker.js', import.meta.url));
+    const worker = new Worker(new URL('./folder-thread-worker.js', import.meta.url), { resourceLimits: SMALL_HEAP });
     this.#worker = worker;
     worker.unref();
     worker.on('online', () => {
