@@ -5,6 +5,7 @@ import { curlWith } from './curl/curl.ts';
 import { pyftpdlib } from './ftp/pyftpdlib.ts';
 import { vsftpd } from './ftp/vsftpd.ts';
 import { iperf3 } from './iperf3/iperf3.ts';
+import { leastNode } from './least-node/least-node.ts';
 import { lftpWith } from './lftp/lftp.ts';
 import { rawPipeline } from './raw-pipeline/raw-pipeline.ts';
 import { rsync } from './rsync/rsync.ts';
@@ -14,6 +15,7 @@ import { sluice } from './sluice/sluice.ts';
 export const PEERS: readonly Peer[] = [
   sluice,
   rawPipeline,
+  leastNode,
   curlWith(vsftpd),
   curlWith(pyftpdlib),
   lftpWith(vsftpd),
@@ -27,5 +29,5 @@ export const PEERS: readonly Peer[] = [
 /** Ours: every ratio says how it does beside another. */
 export const SUBJECT = sluice.name;
 
-/** Bounds that move no file: they stand in the table, and nobody competes with them. */
-export const CEILINGS: readonly string[] = [iperf3.name, lsUnsorted.name, bareNode.name];
+/** Bounds, and no programs to move files with: they stand in the table, and nobody competes with them. */
+export const CEILINGS: readonly string[] = [leastNode.name, iperf3.name, lsUnsorted.name, bareNode.name];

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
+import { bytesPerSession } from '../../measure/bytes-per-session.ts';
 import { openSides } from '../../measure/open-sides.ts';
-import type { ClientSide, Peer, PeerSession, ServerAddress, ServerSide } from '../../measure/peer.ts';
+import type { ClientSide, Peer, ServerAddress, ServerSide } from '../../measure/peer.ts';
 import type { Task } from '../../measure/task.ts';
 import { commandClient, repeatRuns } from '../../programs/command-client.ts';
 import { startClientWorker, startServerWorker } from '../../workers/worker-sides.ts';
@@ -24,7 +25,7 @@ export const sluice: Peer = {
       () => startServerWorker(programs.server, task, signal),
       (address) => startClient(task, address, signal),
     );
-    return task.mode === 'idle-sessions' ? withBytesPerSession(session, task.count) : session;
+    return task.mode === 'idle-sessions' ? bytesPerSession(session, task.count) : session;
   },
 };
 
@@ -64,17 +65,4 @@ const withStats = async (
     await close();
     throw error;
   }
-};
-
-/** Tells what the server's memory grew by for each session, at most. */
-const withBytesPerSession = async (session: PeerSession, count: number): Promise<PeerSession> => {
-  const { server: before } = await session.usage();
-  return {
-    ...session,
-    act: async (times) => {
-      const timing = await session.act(times);
-      const { server: after } = await session.usage();
-      return { ...timing, figures: { 'KB a session': (after.peakBytes - before.peakBytes) / count / 1000 } };
-    },
-  };
 };
