@@ -11,6 +11,9 @@ export const MODE_TITLES = {
   'downloads-at-once': 'downloads at once, file → nothing',
   sessions: 'sessions: connect, greet, list, quit',
   'idle-sessions': 'idle sessions',
+  'far-file': 'download of a small file, 50 ms away',
+  'far-tree': 'download of a tree, 50 ms away',
+  'far-pipe': 'download, 100 ms and 1 Gb/s away',
   'list-folder': 'listing of a large folder',
   'cold-start': 'a listing from a cold start',
 } as const;
@@ -32,6 +35,22 @@ export const FILE_MODES = [
 export type FileMode = (typeof FILE_MODES)[number];
 
 export const isFileMode = (mode: Mode): mode is FileMode => (FILE_MODES as readonly Mode[]).includes(mode);
+
+/** A network that is imitated between client and server. */
+export interface Distance {
+  readonly roundTripMs: number;
+  readonly bytesPerSecond: number;
+}
+
+// More than a machine's own memory carries.
+const UNLIMITED = 1e12;
+
+/** How far away the server is for a kind of work, where that is not done over loopback as it is. */
+export const DISTANCES: Partial<Record<Mode, Distance>> = {
+  'far-file': { roundTripMs: 50, bytesPerSecond: UNLIMITED },
+  'far-tree': { roundTripMs: 50, bytesPerSecond: UNLIMITED },
+  'far-pipe': { roundTripMs: 100, bytesPerSecond: 125_000_000 },
+};
 
 /** Whether the client sends. */
 export const isUpload = (mode: Mode): boolean => mode.startsWith('upload');

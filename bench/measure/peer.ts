@@ -40,6 +40,8 @@ export interface Side {
 
 /** Where a server can be reached, on this machine's loopback. */
 export interface ServerAddress {
+  /** @default 127.0.0.1 */
+  readonly host?: string;
   readonly port: number;
   /** Made for this run, so that nobody else on this machine can use the server; empty where there is no login. */
   readonly password: string;

@@ -12,6 +12,9 @@ export interface Scale {
   readonly idleSessions: number;
   readonly downloadsAtOnce: number;
   readonly downloadBytes: number;
+  /** Files of a tree that is far away, and bytes of a file that is. */
+  readonly farTreeFiles: number;
+  readonly farPipeBytes: number;
   /** Entries of the folder that is listed. */
   readonly entries: number;
   readonly coldStarts: number;
@@ -66,7 +69,17 @@ const planFile = (size: number, { sampleBytes, maxTimes }: PlanOptions): Batch =
 };
 
 const planScenarios = (scale: Scale): Batch[] => {
-  const { treeFiles, sessions, idleSessions, downloadsAtOnce, downloadBytes, entries, coldStarts } = scale;
+  const {
+    treeFiles,
+    sessions,
+    idleSessions,
+    downloadsAtOnce,
+    downloadBytes,
+    farTreeFiles,
+    farPipeBytes,
+    entries,
+    coldStarts,
+  } = scale;
   const tree = { ...SINGLE, size: TREE_FILE_BYTES, count: treeFiles, label: `${treeFiles} × 4 KiB` };
   return [
     {
@@ -76,6 +89,29 @@ const planScenarios = (scale: Scale): Batch[] => {
         { ...tree, mode: 'upload-tree' },
         { ...tree, mode: 'download-tree' },
       ],
+    },
+    {
+      source: 'far',
+      prepare: (folder) => writeRandomFile(join(folder, 'far'), TREE_FILE_BYTES),
+      works: [
+        {
+          ...SINGLE,
+          mode: 'far-file',
+          size: TREE_FILE_BYTES,
+          times: FAR_FILES,
+          label: formatByteSize(TREE_FILE_BYTES),
+        },
+      ],
+    },
+    {
+      source: 'far-tree',
+      prepare: (folder) => writeTree(join(folder, 'far-tree'), farTreeFiles, TREE_FILE_BYTES),
+      works: [{ ...tree, mode: 'far-tree', count: farTreeFiles, label: `${farTreeFiles} × 4 KiB` }],
+    },
+    {
+      source: 'far-pipe',
+      prepare: (folder) => writeRandomFile(join(folder, 'far-pipe'), farPipeBytes),
+      works: [{ ...SINGLE, mode: 'far-pipe', size: farPipeBytes, label: formatByteSize(farPipeBytes) }],
     },
     {
       source: 'shared',
@@ -108,4 +144,5 @@ const planScenarios = (scale: Scale): Batch[] => {
 };
 
 const FEW_ENTRIES = 10;
+const FAR_FILES = 20;
 const SINGLE = { size: 0, count: 1, times: 1, maxRepeats: Infinity } as const;

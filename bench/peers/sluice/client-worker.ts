@@ -1,8 +1,9 @@
 import './like-the-command-line.ts';
 import { type Client, connectClient } from '../../../lib/index.ts';
-import { isFileMode } from '../../measure/mode.ts';
+import { DISTANCES, isFileMode } from '../../measure/mode.ts';
 import type { ServerAddress } from '../../measure/peer.ts';
 import type { Task } from '../../measure/task.ts';
+import { quantile } from '../../report/quantile.ts';
 import { answerCalls } from '../../workers/answer-calls.ts';
 import { timeEach } from '../../workers/time-each.ts';
 import type { ClientCalls } from '../../workers/worker-sides.ts';
@@ -31,7 +32,7 @@ const prepare = async (task: Task, address: ServerAddress): Promise<Act> => {
       return () => downloadTogether(clients, task);
     }
     default: {
-      const client = await connectClient({ host: '127.0.0.1', port: address.port });
+      const client = await connectClient({ host: address.host ?? '127.0.0.1', port: address.port });
       return inSession(client, task);
     }
   }
@@ -41,8 +42,21 @@ const inSession = (client: Client, task: Task): Act => {
   const { mode } = task;
   if (isFileMode(mode)) return (times) => timeEach(times, () => moveFile(client, mode, task));
   if (mode === 'list-folder') return () => listFolder(client, task);
+  const distance = DISTANCES[mode];
+  if (distance) return countingTrips(distance.roundTripMs, () => moveFar(client, task));
   const move = mode === 'upload-tree' ? uploadTree : downloadTree;
   return (times) => timeEach(times, () => move(client, task));
+};
+
+const moveFar = (client: Client, task: Task): Promise<void> =>
+  task.mode === 'far-tree' ? downloadTree(client, task) : moveFile(client, 'download-to-file', task);
+
+/** How many round trips what is done takes, beside the time; the first time comes before, so that the session is warm. */
+const countingTrips = (roundTripMs: number, act: () => Promise<void>): Act => {
+  return async (times) => {
+    const { seconds } = await timeEach(times, act);
+    return { seconds, figures: { 'round trips': quantile(seconds, 0.5) / (roundTripMs / 1000) } };
+  };
 };
 
 /** Each act opens that many sessions, which stay until the next one has closed them. */

@@ -1,6 +1,6 @@
 import './like-the-command-line.ts';
 import { type ServeOptions, serve } from '../../../lib/index.ts';
-import { type Mode, sendsMemory } from '../../measure/mode.ts';
+import { DISTANCES, type Mode, sendsMemory } from '../../measure/mode.ts';
 import { answerCalls } from '../../workers/answer-calls.ts';
 import type { ServerCalls } from '../../workers/worker-sides.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -9,9 +9,11 @@ import { MemoryStore } from './memory-store.ts';
 const SPARE = 100;
 
 const start: ServerCalls['start'] = ({ mode, folder, size, count }) => {
+  // A link leads to one port.
+  const ports: Pick<ServeOptions, 'dataPorts'> = DISTANCES[mode] ? { dataPorts: 'same' } : {};
   const where: ServeOptions = needsDisk(mode) ? { root: folder } : { store: new MemoryStore(size) };
   return new Promise((resolve, reject) => {
-    serve({ ...where, port: 0, maxSessions: count + SPARE, maxSessionsPerAddress: count + SPARE }).subscribe({
+    serve({ ...where, ...ports, port: 0, maxSessions: count + SPARE, maxSessionsPerAddress: count + SPARE }).subscribe({
       next: (event) => {
         if (event.type === 'listening') resolve(event.port);
       },

@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { bytesPerSession } from '../../measure/bytes-per-session.ts';
 import { openSides } from '../../measure/open-sides.ts';
 import type { ClientSide, Peer, ServerAddress, ServerSide } from '../../measure/peer.ts';
+import { DISTANCES, type Distance } from '../../measure/mode.ts';
 import type { Task } from '../../measure/task.ts';
 import { commandClient, repeatRuns } from '../../programs/command-client.ts';
+import { LINK_HOST, type LinkCalls } from '../../workers/link-plan.ts';
 import { startClientWorker, startServerWorker } from '../../workers/worker-sides.ts';
 import { Worker } from '../../workers/worker.ts';
 import type { StatCalls } from './stat-worker.ts';
@@ -11,6 +13,7 @@ import type { StatCalls } from './stat-worker.ts';
 const programs = {
   client: new URL('./client-worker.js', import.meta.url),
   server: new URL('./server-worker.js', import.meta.url),
+  link: new URL('../../workers/link.js', import.meta.url),
   stat: new URL('./stat-worker.js', import.meta.url),
   commandLine: new URL('../../../bin/sluice.js', import.meta.url),
 };
@@ -22,11 +25,34 @@ export const sluice: Peer = {
   missing: () => Promise.resolve(undefined),
   open: async (task, signal) => {
     const session = await openSides(
-      () => startServerWorker(programs.server, task, signal),
+      () => startServer(task, signal),
       (address) => startClient(task, address, signal),
     );
     return task.mode === 'idle-sessions' ? bytesPerSession(session, task.count) : session;
   },
+};
+
+const startServer = async (task: Task, signal: AbortSignal): Promise<ServerSide> => {
+  const server = await startServerWorker(programs.server, task, signal);
+  const distance = DISTANCES[task.mode];
+  return distance ? moveAway(server, distance, signal) : server;
+};
+
+/** The server behind a link, of which the machine knows nothing. */
+const moveAway = async (server: ServerSide, distance: Distance, signal: AbortSignal): Promise<ServerSide> => {
+  const link = new Worker<LinkCalls>(programs.link, signal);
+  const close = async () => {
+    await link.close();
+    await server.close();
+  };
+  try {
+    const { port } = server.address;
+    await link.call('start', { port, ...distance });
+    return { ...server, address: { ...server.address, host: LINK_HOST }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 };
 
 const startClient = async (task: Task, address: ServerAddress, signal: AbortSignal): Promise<ClientSide> => {
