@@ -32,7 +32,8 @@ import { type TreeCount, pumpTree } from '../../transfer/tree.ts';
 import type { Download, DownloadTree, Reply, Upload, UploadTree } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
-import { type DataOffer, awaitOnOwnPort, connectData } from './data-connections.ts';
+import { type DataOffer, awaitOnOwnPort } from './data-connections.ts';
+import { DataDialler } from './data-dialler.ts';
 import type { Liveness } from './liveness.ts';
 import { type ContentProof, type ReplyMessage, remoteError } from './messages.ts';
 import { type PulseLimits, TransferPulse } from './transfer-pulse.ts';
@@ -83,9 +84,11 @@ type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 /** Gets and puts, as the client speaks them. */
 export class ClientTransfer {
   readonly #options: ClientTransferOptions;
+  readonly #dialler: DataDialler;
 
   constructor(options: ClientTransferOptions) {
     this.#options = options;
+    this.#dialler = new DataDialler(options.serverAddress, options.dataMs);
   }
 
   /** Runs a download: progress while the sink takes it, `completed` when the server was told that it is kept. */
@@ -249,14 +252,18 @@ export class ClientTransfer {
   }
 
   #planData(): Observable<DataPlan> {
-    const { listener, serverAddress, ownAddress, dataMs } = this.#options;
+    const { listener, ownAddress, dataMs } = this.#options;
     if (listener === 'client') return planListening(ownAddress, dataMs);
-    const connect = ({ port, token }: Accepted) => {
-      if (port === undefined || token === undefined)
-        throw new ProtocolError('MESSAGE_INVALID', 'the server named no data port');
-      return connectData(serverAddress, { port, token }, dataMs);
-    };
-    return of({ words: {}, connect });
+    return this.#dialler.dial$.pipe(
+      map((dial) => ({
+        words: {},
+        connect: ({ port, token }: Accepted) => {
+          if (port === undefined || token === undefined)
+            throw new ProtocolError('MESSAGE_INVALID', 'the server named no data port');
+          return dial({ port, token });
+        },
+      })),
+    );
   }
 
   #content(pulse: TransferPulse, offset: number, onProof: (proof: ContentProof) => void): ContentOptions {

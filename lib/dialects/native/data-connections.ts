@@ -13,6 +13,7 @@ import {
   of,
   switchMap,
   take,
+  tap,
   throwError,
   timeout,
 } from 'rxjs';
@@ -113,12 +114,12 @@ export class SharedPort {
 
 /** Makes one data connection by going to where the peer waits, and shows it the token. */
 export const connectData = (host: string, { port, token }: DataOffer, deadlineMs: number): Observable<Socket> =>
-  defer(() => connect({ host, port, timeoutMs: deadlineMs })).pipe(
-    mergeMap((socket) => {
-      socket.write(encodeFrame(Buffer.from(token)));
-      return of(socket);
-    }),
-  );
+  defer(() => connect({ host, port, timeoutMs: deadlineMs })).pipe(tap((socket) => showToken(socket, token)));
+
+/** Says on a fresh connection which transfer it is for. */
+export const showToken = (socket: Socket, token: string): void => {
+  socket.write(encodeFrame(Buffer.from(token)));
+};
 
 /** Whether a connection's first frame is a token, so that the connection is one for data. */
 export const isToken = (payload: Buffer): boolean =>
