@@ -1,5 +1,6 @@
-import { Observable, type OperatorFunction } from 'rxjs';
+import type { OperatorFunction } from 'rxjs';
 import { FrameDecoder, type FramePiece } from '../protocol/frame-decoder.ts';
+import { decodeWith } from './decode-with.ts';
 
 export interface FrameLimits {
   /** Largest payload to accept, in bytes; a function is asked at each header, for a limit that changes on the way. */
@@ -15,32 +16,5 @@ export interface FrameLimits {
  *
  * @example socketBytes$.pipe(parseFramePieces({ maxPayload: 1_048_576 }))
  */
-export const parseFramePieces =
-  ({ maxPayload }: FrameLimits): OperatorFunction<Buffer, FramePiece> =>
-  (bytes$) =>
-    new Observable((subscriber) => {
-      const decoder = new FrameDecoder(typeof maxPayload === 'function' ? maxPayload : () => maxPayload);
-      // A throw from next() would miss the error path of this operator, so both calls report for themselves.
-      const attempt = (act: () => void) => {
-        try {
-          act();
-        } catch (error) {
-          subscriber.error(error);
-        }
-      };
-      return bytes$.subscribe({
-        next: (chunk) =>
-          attempt(() => {
-            for (const piece of decoder.decode(chunk)) {
-              subscriber.next(piece);
-              if (subscriber.closed) return;
-            }
-          }),
-        error: (error: unknown) => subscriber.error(error),
-        complete: () =>
-          attempt(() => {
-            decoder.end();
-            subscriber.complete();
-          }),
-      });
-    });
+export const parseFramePieces = ({ maxPayload }: FrameLimits): OperatorFunction<Buffer, FramePiece> =>
+  decodeWith(() => new FrameDecoder(maxPayload));

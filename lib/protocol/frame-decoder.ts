@@ -21,17 +21,17 @@ const NOTHING = Buffer.alloc(0);
  * payloads pass through as slices, and a length above the limit is refused before one of its bytes is looked at.
  */
 export class FrameDecoder {
-  readonly #maxPayload: () => number;
+  readonly #maxPayload: number | (() => number);
   readonly #header: Buffer;
   #headerBytes = 0;
   #length = 0;
   #left = 0;
 
   /**
-   * `maxPayload` is asked at each header, so that a limit may change with the state of the conversation. A header has
-   * `headerBytes` digits.
+   * `maxPayload` that is a function is asked at each header, for a limit that changes with the state of the conversation.
+   * A header has `headerBytes` digits.
    */
-  constructor(maxPayload: () => number, headerBytes = HEADER_BYTES) {
+  constructor(maxPayload: number | (() => number), headerBytes = HEADER_BYTES) {
     this.#maxPayload = maxPayload;
     this.#header = Buffer.alloc(headerBytes);
   }
@@ -52,7 +52,7 @@ export class FrameDecoder {
         at = this.#takeHeader(chunk, at);
         if (this.#headerBytes < this.#header.length) return;
         this.#headerBytes = 0;
-        this.#length = this.#left = decodeHeader(this.#header, this.#maxPayload());
+        this.#length = this.#left = decodeHeader(this.#header, this.#limit());
         if (this.#length === 0) yield { length: 0, left: 0, bytes: NOTHING };
       } else {
         const bytes = chunk.subarray(at, at + this.#left);
@@ -75,6 +75,10 @@ export class FrameDecoder {
         'FRAME_TRUNCATED',
         `the bytes ended inside a frame (${this.#length - this.#left} of ${this.#length} bytes)`,
       );
+  }
+
+  #limit(): number {
+    return typeof this.#maxPayload === 'function' ? this.#maxPayload() : this.#maxPayload;
   }
 
   #takeHeader(chunk: Buffer, at: number): number {

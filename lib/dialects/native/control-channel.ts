@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
-import { EMPTY, Observable, catchError, ignoreElements, mergeMap, tap, throwError } from 'rxjs';
+import { EMPTY, type MonoTypeOperatorFunction, Observable, ignoreElements, mergeMap } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import { closeGently } from '../../net/close-gently.ts';
-import { parseFrames } from '../../operators/parse-frames.ts';
+import { decodeWith } from '../../operators/decode-with.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
 import { assertChecked, assertUnchanged } from '../../protocol/message-check.ts';
+import { WholeFrameDecoder } from '../../protocol/whole-frame-decoder.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { Liveness, type LivenessLimits } from './liveness.ts';
@@ -40,10 +41,8 @@ export class ControlChannel {
     this.liveness = new Liveness(limits);
     this.valve = new Valve({ high: maxHeld, low: maxHeld - 1 });
     this.payload$ = fromReadable(socket, { own: false })(this.valve.open$).pipe(
-      parseFrames({ maxPayload }),
-      tap((payload) => this.#assertArrived(payload)),
-      tap(() => this.liveness.heard()),
-      catchError((error: unknown) => throwError(() => (error instanceof SluiceError ? error : connectionLost(error)))),
+      decodeWith(() => new WholeFrameDecoder(maxPayload)),
+      this.#arriving(),
     );
   }
 
@@ -94,6 +93,26 @@ export class ControlChannel {
         else subscriber.complete();
       });
     });
+  }
+
+  /** Takes note of each message; errors with what is wrong with one, or with the loss of the connection. */
+  #arriving(): MonoTypeOperatorFunction<Buffer> {
+    return (payload$) =>
+      new Observable((subscriber) =>
+        payload$.subscribe({
+          next: (payload) => {
+            try {
+              this.#assertArrived(payload);
+              this.liveness.heard();
+            } catch (error) {
+              subscriber.error(error);
+            }
+            subscriber.next(payload);
+          },
+          error: (error: unknown) => subscriber.error(error instanceof SluiceError ? error : connectionLost(error)),
+          complete: () => subscriber.complete(),
+        }),
+      );
   }
 
   #assertArrived(payload: Buffer): void {

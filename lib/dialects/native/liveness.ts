@@ -1,4 +1,4 @@
-import { type Observable, Subject, filter, interval, map, race, take, timer } from 'rxjs';
+import { Observable, Subject, map, race, take, timer } from 'rxjs';
 import { TimeoutError } from '../../errors/errors.ts';
 
 export interface LivenessLimits {
@@ -46,13 +46,16 @@ export class Liveness {
    */
   get quiet$(): Observable<number> {
     const { quietMs, stallMs } = this.#limits;
-    return interval(quietMs).pipe(
-      map(() => performance.now() - this.#lastHeard),
-      filter((silentMs) => silentMs >= quietMs / 2),
-      map((silentMs) => {
-        if (silentMs < stallMs) return silentMs;
-        throw new TimeoutError('STALLED', `nothing was heard from the other side for ${Math.round(silentMs / 1000)} s`);
-      }),
-    );
+    return new Observable((subscriber) => {
+      const clock = setInterval(() => {
+        const silentMs = performance.now() - this.#lastHeard;
+        if (silentMs >= stallMs) subscriber.error(stalled(silentMs));
+        else if (silentMs >= quietMs / 2) subscriber.next(silentMs);
+      }, quietMs);
+      return () => clearInterval(clock);
+    });
   }
 }
+
+const stalled = (silentMs: number): TimeoutError =>
+  new TimeoutError('STALLED', `nothing was heard from the other side for ${Math.round(silentMs / 1000)} s`);

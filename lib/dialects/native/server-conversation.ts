@@ -1,9 +1,6 @@
 import {
-  BehaviorSubject,
   EMPTY,
-  type MonoTypeOperatorFunction,
-  NEVER,
-  type Observable,
+  Observable,
   Subject,
   type Subscription,
   asapScheduler,
@@ -11,28 +8,19 @@ import {
   concat,
   concatMap,
   defer,
-  endWith,
   exhaustMap,
-  filter,
   finalize,
-  first,
   firstValueFrom,
   from,
-  ignoreElements,
   interval,
-  map,
   merge,
   mergeMap,
   observeOn,
-  share,
-  switchMap,
-  takeUntil,
-  tap,
   throwError,
-  timer,
 } from 'rxjs';
-import { InternalError, ProtocolError, RemoteError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
+import { InternalError, RemoteError, type SluiceError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
+import { firstToEnd } from '../../operators/first-to-end.ts';
 import { checkPath } from '../../protocol/path.ts';
 import type { Command, Reply, Session, UploadSender } from '../session.ts';
 import { connectionLost } from './control-channel.ts';
@@ -49,6 +37,7 @@ import {
   remoteError,
 } from './messages.ts';
 import { RunningRequest } from './running-request.ts';
+import { RunningRequests } from './running-requests.ts';
 import { TransferPulse } from './transfer-pulse.ts';
 import { ServerTransfer, type ServerTransferOptions } from './server-transfer.ts';
 
@@ -76,9 +65,8 @@ export class ServerConversation {
   readonly #session: Session;
   readonly #options: ServerTransferOptions;
   readonly #pages: ListingPages;
-  readonly #running = new Map<number, RunningRequest>();
-  readonly #runningCount$ = new BehaviorSubject(0);
-  readonly #quit$ = new Subject<void>();
+  readonly #running = new RunningRequests();
+  readonly #end$ = new Subject<never>();
   #isClientGone = false;
 
   constructor(session: Session, options: ServerTransferOptions) {
@@ -94,45 +82,62 @@ export class ServerConversation {
    * Errors with what broke the conversation; requests that were running fail with the same.
    */
   run(stopping$: Observable<unknown>): Observable<never> {
-    const { control, limits } = this.#options;
-    const payload$ = control.payload$.pipe(this.#endingAll(), share());
-    const left$ = payload$.pipe(ignoreElements(), endWith(undefined));
-    const requests$ = payload$.pipe(
-      map(understand),
-      filter((message): message is Request | Misunderstood => !this.#hear(message)),
-      tap(() => control.valve.hold(1)),
-      mergeMap((request) => this.#answer(request), limits.commands),
-    );
-    const alive$ = control.keepAlive(control.send({ type: 'ping', id: 1 })).pipe(this.#endingAll());
-    return merge(requests$, alive$, this.#idleLimit(), this.#partingAfter(stopping$)).pipe(
-      takeUntil(merge(left$, this.#quit$)),
+    const { commands, idleMs } = this.#options.limits;
+    const answers$ = this.#request$.pipe(mergeMap((request) => this.#answer(request), commands));
+    const idleLimit$ = this.#running.idleLimit(idleMs);
+    return firstToEnd(this.#end$, this.#partingAfter(stopping$), idleLimit$, answers$).pipe(
       finalize(() => this.#pages.close()),
     );
   }
 
-  /** Takes what is said about a running request; false for what is a request itself, to be answered. */
-  #hear(message: Request | Signal | Misunderstood): boolean {
+  /**
+   * What is to be answered; what is said about running requests is heard on the way. Never completes: when the client
+   * has left or is lost, what runs ends first, and then the conversation, as the client did.
+   */
+  get #request$(): Observable<Request | Misunderstood> {
+    const { control } = this.#options;
+    const payload$ = firstToEnd(control.payload$, control.keepAlive(control.send({ type: 'ping', id: 1 })));
+    return new Observable((subscriber) =>
+      payload$.subscribe({
+        next: (payload) => {
+          try {
+            const request = this.#hear(understand(payload));
+            if (request === undefined) return;
+            control.valve.hold(1);
+            subscriber.next(request);
+          } catch (error) {
+            subscriber.error(error);
+          }
+        },
+        error: (error: unknown) => subscriber.add(this.#endAfterAll(error)),
+        complete: () => subscriber.add(this.#endAfterAll()),
+      }),
+    );
+  }
+
+  /** Takes what is said about a running request, and gives back what is a request itself, to be answered. */
+  #hear(message: Request | Signal | Misunderstood): Request | Misunderstood | undefined {
     const running = this.#running.get(message.id);
     switch (message.type) {
       case 'receipt':
         running?.confirm(message);
-        return true;
+        return undefined;
       case 'abort': {
         const { code = 'CANCELLED', message: words = 'cancelled by the client' } = message;
         running?.fail(remoteError({ code, message: words }));
-        return true;
+        return undefined;
       }
       case 'waiting':
         running?.pulse.restsThere();
-        return true;
+        return undefined;
       case 'pong':
-        return true;
+        return undefined;
       case 'misunderstood':
         // A request has one final reply, so a bad message about it has to end it.
         running?.fail(message.error);
-        return running !== undefined;
+        return running === undefined ? message : undefined;
       default:
-        return false;
+        return message;
     }
   }
 
@@ -140,20 +145,17 @@ export class ServerConversation {
     const { control } = this.#options;
     return defer(() => {
       if (this.#isClientGone || !control.isOpen) return NOTHING_SOON;
-      if (this.#running.has(request.id))
-        throw new ProtocolError('STATE_UNEXPECTED', `a request with id ${request.id} is running already`);
+      this.#running.assertFree(request.id);
       // A sign of life is no work, so it keeps no session from being idle.
       if (request.type === 'ping') return control.send({ type: 'pong', id: request.id });
       const running = new RunningRequest(request.id, this.#newPulse());
-      this.#running.set(request.id, running);
-      this.#runningCount$.next(this.#running.size);
+      this.#running.begin(running);
       const watching = TRANSFERS.includes(request.type) ? this.#watch(running) : this.#tellBusy(running);
       return defer(() => this.#perform(request, running)).pipe(
         running.failing(),
         finalize(() => {
           watching.unsubscribe();
-          this.#running.delete(request.id);
-          this.#runningCount$.next(this.#running.size);
+          this.#running.end(running);
         }),
       );
     }).pipe(
@@ -193,7 +195,7 @@ export class ServerConversation {
       case 'quit':
         return concat(
           control.send({ type: 'done', id: request.id }),
-          defer(() => this.#quitNow()),
+          defer(() => this.#endNow()),
         );
       case 'list':
         if (request.cursor !== undefined) return this.#sendPage(request.id, this.#pages.next(request.cursor));
@@ -299,36 +301,21 @@ export class ServerConversation {
     );
   }
 
-  #quitNow(): Observable<never> {
-    this.#quit$.next();
+  #endNow(): Observable<never> {
+    this.#end$.complete();
     return EMPTY;
   }
 
   /**
-   * Passes everything on; at the end or error of the stream first ends what runs, and passes that on when it has ended:
-   * what was kept of a transfer is then there to be taken up by the client's next session.
+   * Fails what runs, and ends the conversation, with the error if there is one, when that has ended: what was kept of a
+   * transfer is then there to be taken up by the client's next session.
    */
-  #endingAll<T>(): MonoTypeOperatorFunction<T> {
-    const settled$ = this.#runningCount$.pipe(
-      first((count) => count === 0),
-      ignoreElements(),
-    );
-    return (stream$) =>
-      concat(
-        stream$.pipe(
-          tap({
-            complete: () => this.#loseClient(),
-            error: (error: unknown) => this.#loseClient(error),
-          }),
-          catchError((error: unknown) =>
-            concat(
-              settled$,
-              throwError(() => error),
-            ),
-          ),
-        ),
-        settled$,
-      );
+  #endAfterAll(cause?: unknown): Subscription {
+    // What waits behind the running requests is not begun any more: nobody is there to hear of it.
+    this.#isClientGone = true;
+    this.#running.failAll(connectionLost(cause));
+    const outcome$ = cause === undefined ? EMPTY : throwError(() => sluiceError(cause));
+    return concat(this.#running.settled$, outcome$).subscribe(this.#end$);
   }
 
   /** Asks the client for a sign of life. */
@@ -338,29 +325,16 @@ export class ServerConversation {
     return firstValueFrom(merge(sign$, control.send({ type: 'ping', id: 1 }).pipe(catchError(() => EMPTY))));
   }
 
-  /** Fails what runs, and what waits behind it is not begun any more: nobody is there to hear of it. */
-  #loseClient(cause?: unknown): void {
-    this.#isClientGone = true;
-    const error = connectionLost(cause);
-    for (const running of this.#running.values()) running.fail(error);
-  }
-
-  #idleLimit(): Observable<never> {
-    const { idleMs } = this.#options.limits;
-    return this.#runningCount$.pipe(
-      switchMap((count) => (count > 0 ? NEVER : timer(idleMs))),
-      map(() => {
-        throw new TimeoutError('IDLE_TIMEOUT', `the session was idle for ${idleMs / 1000} s`);
-      }),
-    );
-  }
-
   #partingAfter(stopping$: Observable<unknown>): Observable<never> {
+    const { control } = this.#options;
     const bye = { type: 'bye', code: 'SERVER_STOPPING', message: 'the server is stopping' } as const;
-    return stopping$.pipe(
-      mergeMap(() => concat(this.#options.control.send(bye), this.#runningCount$.pipe(first((count) => count === 0)))),
-      mergeMap(() => this.#quitNow()),
-    );
+    const part = () =>
+      concat(
+        control.send(bye),
+        this.#running.settled$,
+        defer(() => this.#endNow()),
+      );
+    return stopping$.pipe(mergeMap(part));
   }
 }
 
