@@ -3,7 +3,6 @@ import {
   EMPTY,
   type Observable,
   catchError,
-  concat,
   defer,
   finalize,
   map,
@@ -24,7 +23,7 @@ import type { OpenServerDialect, ServerDialect, SessionHost } from '../dialect.t
 import { ControlChannel } from './control-channel.ts';
 import { type AwaitPeer, SharedPort, awaitOnOnePort, awaitOnOwnPort, isToken } from './data-connections.ts';
 import type { ConversationLimits } from '../limits.ts';
-import { type Hello, PROTOCOL_VERSION, decodeHello, errorMessage } from './messages.ts';
+import { type Hello, type Message, PROTOCOL_VERSION, decodeHello, errorMessage } from './messages.ts';
 import { ServerConversation } from './server-conversation.ts';
 
 /** The native protocol (docs/protocol.md), server side. A data port for all transfers serves all ports that speak it. */
@@ -68,12 +67,8 @@ class NativeServer implements ServerDialect {
   }
 
   converse(socket: Socket, host: SessionHost): Observable<never> {
-    return takeFrame(socket, this.#limits.helloFrame).pipe(
-      helloDeadline(this.#limits.helloMs),
-      // A connection that may yet show the token of a running transfer is waited for.
-      unlessStopping(host.stopping$.pipe(switchMap(() => this.#sharedPort.idle$))),
-      map((payload) => ({ payload, checked: assertUnchanged(payload) })),
-      catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
+    // Made when it begins, so that nothing of the wait for a first frame is held while the session lasts.
+    return defer(() => this.#firstFrame(socket, host)).pipe(
       mergeMap(({ payload, checked }) => {
         if (isToken(payload)) return this.#deliver(payload.toString('latin1'), socket);
         return this.#greet(payload, socket, this.#channel(socket, checked), host);
@@ -85,6 +80,16 @@ class NativeServer implements ServerDialect {
     sayLast(this.#channel(socket, false), reason);
   }
 
+  #firstFrame(socket: Socket, { stopping$ }: SessionHost): Observable<{ payload: Buffer; checked: boolean }> {
+    return takeFrame(socket, this.#limits.helloFrame).pipe(
+      helloDeadline(this.#limits.helloMs),
+      // A connection that may yet show the token of a running transfer is waited for.
+      unlessStopping(stopping$.pipe(switchMap(() => this.#sharedPort.idle$))),
+      map((payload) => ({ payload, checked: assertUnchanged(payload) })),
+      catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
+    );
+  }
+
   #greet(payload: Buffer, socket: Socket, control: ControlChannel, host: SessionHost): Observable<never> {
     return defer(() => {
       const hello = decodeHello(payload);
@@ -93,7 +98,8 @@ class NativeServer implements ServerDialect {
       return host.withSession((session) => {
         const options = { control, awaitPeer: this.#awaitPeer, digestName, limits: this.#limits };
         const conversation = new ServerConversation(session, options);
-        return concat(control.send(this.#welcome(digestName)), conversation.run(host.stopping$));
+        say(control, this.#welcome(digestName));
+        return conversation.run(host.stopping$);
       });
     }).pipe(
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error), control)),
@@ -133,8 +139,13 @@ class NativeServer implements ServerDialect {
 }
 
 const sayLast = (control: ControlChannel, reason: SluiceError): void => {
-  control.send(errorMessage(reason)).subscribe({ error: () => undefined });
+  say(control, errorMessage(reason));
   control.close();
+};
+
+/** A word that cannot be sent is lost with its connection, and the connection's reader sees that. */
+const say = (control: ControlChannel, message: Message): void => {
+  control.send(message).subscribe({ error: () => undefined });
 };
 
 /** A connection without a hello has nothing that could be waited for. */
