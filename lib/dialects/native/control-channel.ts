@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { EMPTY, type MonoTypeOperatorFunction, Observable, ignoreElements, mergeMap } from 'rxjs';
+import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import { closeGently } from '../../net/close-gently.ts';
 import { decodeWith } from '../../operators/decode-with.ts';
@@ -66,16 +66,20 @@ export class ControlChannel {
    * gone. While this side itself does not read, the peer's silence means nothing.
    */
   keepAlive(ping: Observable<unknown>): Observable<never> {
-    return this.liveness.quiet$.pipe(
-      mergeMap(() => {
-        if (this.valve.isOpen) return ping.pipe(ignoreElements());
-        // Not reading because of our own work says nothing about the peer; replies that it does not take do.
-        const unsent = this.#socket.writableLength;
-        if (unsent === 0 || unsent !== this.#unsent) this.liveness.heard();
-        this.#unsent = unsent;
-        return EMPTY;
-      }),
-    );
+    return new Observable((subscriber) => {
+      const ask = () => {
+        if (this.valve.isOpen) subscriber.add(ping.subscribe({ error: (error: unknown) => subscriber.error(error) }));
+        else this.#hearReplies();
+      };
+      this.liveness.watch(ask).subscribe(subscriber);
+    });
+  }
+
+  /** Not reading because of our own work says nothing about the peer; replies that it does not take do. */
+  #hearReplies(): void {
+    const unsent = this.#socket.writableLength;
+    if (unsent === 0 || unsent !== this.#unsent) this.liveness.heard();
+    this.#unsent = unsent;
   }
 
   /**

@@ -41,16 +41,16 @@ export class Liveness {
   }
 
   /**
-   * Emits, with the milliseconds of silence, whenever it is time to ask the peer for a sign; errors with `STALLED` when
-   * none came for `stallMs`. Never completes; one timer a subscription.
+   * Calls `ask` whenever it is time to ask the peer for a sign. Never emits; errors with `STALLED` when none came for
+   * `stallMs`. One timer a subscription.
    */
-  get quiet$(): Observable<number> {
+  watch(ask: () => void): Observable<never> {
     const { quietMs, stallMs } = this.#limits;
     return new Observable((subscriber) => {
       const clock = setInterval(() => {
         const silentMs = performance.now() - this.#lastHeard;
         if (silentMs >= stallMs) subscriber.error(stalled(silentMs));
-        else if (silentMs >= quietMs / 2) subscriber.next(silentMs);
+        else if (silentMs >= quietMs / 2) ask();
       }, quietMs);
       return () => clearInterval(clock);
     });

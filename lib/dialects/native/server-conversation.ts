@@ -326,15 +326,14 @@ export class ServerConversation {
   }
 
   #partingAfter(stopping$: Observable<unknown>): Observable<never> {
-    const { control } = this.#options;
     const bye = { type: 'bye', code: 'SERVER_STOPPING', message: 'the server is stopping' } as const;
-    const part = () =>
-      concat(
-        control.send(bye),
-        this.#running.settled$,
-        defer(() => this.#endNow()),
-      );
-    return stopping$.pipe(mergeMap(part));
+    const part = () => concat(this.#options.control.send(bye), this.#running.settled$).subscribe(this.#end$);
+    return new Observable((subscriber) =>
+      stopping$.subscribe({
+        next: () => subscriber.add(part()),
+        error: (error: unknown) => subscriber.error(error),
+      }),
+    );
   }
 }
 
