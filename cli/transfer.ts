@@ -150,6 +150,7 @@ export const TRANSFER_FLAGS = {
   preserve: { alias: 'p', type: 'boolean', describe: 'keep modified time and permissions' },
   resume: { type: 'boolean', default: true, describe: 'with --no-resume: begin anew, and keep nothing of a failure' },
   fsync: { type: 'boolean', describe: 'wait for the disk: the default for files, and not for folders' },
+  segments: { type: 'number', default: 1, describe: 'data connections for one file, 1 to 16; not for folders' },
   recursive: { alias: 'r', type: 'boolean', default: false, describe: 'folders too, with all that is in them' },
 } as const;
 
@@ -161,14 +162,15 @@ export interface TransferFlags {
   readonly preserve?: boolean | undefined;
   readonly resume: boolean;
   readonly fsync?: boolean | undefined;
+  readonly segments: number;
   readonly recursive: boolean;
 }
 
 /** The options that a command's flags ask for. */
 export const transferOptions = (flags: TransferFlags) => {
-  const { preserve = false, resume, fsync = true } = flags;
+  const { preserve = false, resume, fsync = true, segments } = flags;
   const overwrite = overwritePolicy(flags);
-  return { overwrite, keepTime: preserve, keepMode: preserve, resume, fsync } satisfies TransferOptions;
+  return { overwrite, keepTime: preserve, keepMode: preserve, resume, fsync, segments } satisfies TransferOptions;
 };
 
 /** The same for a folder, whose files always keep time and permissions. */

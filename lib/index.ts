@@ -31,7 +31,7 @@ export { untilAborted } from './operators/until-aborted.ts';
 
 // Places, names and frames.
 export type { OpenFile, Part, PartKeeping, PartOptions, Store } from './store/store.ts';
-export type { BlockDigests, Checkpoint, ContentIdentity } from './store/checkpoint.ts';
+export type { BlockDigests, Checkpoint, ContentIdentity, ContentRange, VerifiedRun } from './store/checkpoint.ts';
 export { LocalFolderStore } from './store/local-folder.ts';
 export type { Entry, EntryKind, Space } from './protocol/entry.ts';
 export { type RemotePath, formatPath, resolvePath } from './protocol/path.ts';

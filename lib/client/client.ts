@@ -23,7 +23,7 @@ import { locateFile } from '../transfer/local-file.ts';
 import { ProgressMeter, type TransferProgress, type TreeProgress } from '../transfer/transfer-progress.ts';
 import type { TreeCount } from '../transfer/tree.ts';
 import type { Connection } from './connection.ts';
-import type { TransferOptions, TreeOptions } from './options.ts';
+import { type TransferOptions, type TreeOptions, checkTransferOptions } from './options.ts';
 import { EarlierTries } from './earlier-tries.ts';
 import { PartExpiry } from './part-expiry.ts';
 import { remoteSink, remoteSource } from './remote-content.ts';
@@ -90,7 +90,7 @@ export class Client {
    * Cold; each subscription is one transfer. Emits progress, at last with state `completed` or `skipped`, when the file
    * is verified, flushed and has its name. A lost connection is opened anew, and the transfer goes on behind what was
    * verified (see `retries`), as does the next one of the same file after this one has failed or was cancelled.
-   * Unsubscribing, or the signal, cancels this transfer alone. Holds at most 5 MiB.
+   * Unsubscribing, or the signal, cancels this transfer alone. Holds at most 5 MiB, and 3 MiB for each further segment.
    */
   download(path: RemotePath, localPath: string, options: TransferOptions = {}): Observable<TransferProgress> {
     return this.#transfer(path, localPath, downloadFile, options, this.#expiry.lookInto(dirname(localPath)));
@@ -102,7 +102,7 @@ export class Client {
    * Cold; each subscription is one transfer. Emits progress, at last with state `completed` or `skipped`, when the
    * server has verified and kept the file. A lost connection is dealt with as in `download`. Errors with
    * `SOURCE_CHANGED` if the file is written to meanwhile. Unsubscribing, or the signal, cancels this transfer alone.
-   * Holds at most 5 MiB.
+   * Holds at most 5 MiB, and 3 MiB for each further segment.
    */
   upload(localPath: string, path: RemotePath, options: TransferOptions = {}): Observable<TransferProgress> {
     return this.#transfer(path, localPath, uploadFile, options);
@@ -191,6 +191,7 @@ export class Client {
   ): Observable<TransferProgress> {
     const attempt$ = defer(async () => {
       checkPath(path);
+      checkTransferOptions(options);
       return { file: await locateFile(localPath), session: await this.#connection.restored() };
     }).pipe(mergeMap(({ file, session }) => transferFile(session, path, file, { ...options, resume })));
     const moving$ = attempt$.pipe(this.#persisting(new ProgressMeter().at('moving', 0)));

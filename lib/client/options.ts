@@ -1,6 +1,7 @@
 import { type DialectName, parseDialect } from '../dialects/registry.ts';
 import { checkMilliseconds } from '../errors/check-milliseconds.ts';
 import { OptionError } from '../errors/errors.ts';
+import { MAX_RANGES } from '../protocol/block.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
 
 /** How to reach a server. Times are in milliseconds. */
@@ -43,6 +44,11 @@ export interface TransferOptions {
   readonly fsync?: boolean;
   /** Whether to go on where an earlier try broke off, and to keep what is verified if this one does. @default true */
   readonly resume?: boolean;
+  /**
+   * Over how many data connections at once the content shall come, where the server can: 1 to 16. Each is given some blocks
+   * of 1 MiB; a content has no more segments than blocks. @default 1
+   */
+  readonly segments?: number;
   /** Cancels the transfer; the session lives on. */
   readonly signal?: AbortSignal;
 }
@@ -58,6 +64,12 @@ export interface TreeOptions {
   /** Cancels the tree; files that are done stay, and the session lives on. */
   readonly signal?: AbortSignal;
 }
+
+/** Throws `OPTION_INVALID` for what cannot work. */
+export const checkTransferOptions = ({ segments = 1 }: TransferOptions): void => {
+  if (!Number.isInteger(segments) || segments < 1 || segments > MAX_RANGES)
+    throw new OptionError(`segments must be a whole number from 1 to ${MAX_RANGES}, not ${segments}`);
+};
 
 const DEFAULTS = {
   host: 'localhost',

@@ -4,10 +4,11 @@ import type { DigestName } from '../operators/digest.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
-import type { BlockDigests, Checkpoint } from '../store/checkpoint.ts';
+import type { BlockDigests, Checkpoint, ContentIdentity, ContentRange } from '../store/checkpoint.ts';
 import type { Leftover } from '../transfer/checkpoints.ts';
 import type { OverwritePolicy } from '../transfer/overwrite.ts';
 import type { Proof } from '../transfer/proof.ts';
+import type { Segment, SegmentSink } from '../transfer/segments.ts';
 import type { TreeCount, TreeSink, TreeSource } from '../transfer/tree.ts';
 
 /** What can be asked of a session, in words that belong to no wire format. Paths are checked before they come here. */
@@ -36,6 +37,26 @@ export interface Download {
    * byte back once, by the valve, and reads none afterwards.
    */
   readonly to: (arriving: ArrivingContent) => Sink;
+  /** There if the content may come in segments; without it only the leading run of `resume` counts. */
+  readonly segments?: DownloadSegments | undefined;
+}
+
+export interface DownloadSegments {
+  /** In how many it shall come: fewer where fewer blocks are missing, or where there is no place for so many. */
+  readonly count: number;
+  /** Where the content goes if it comes in segments; asked for in place of `to`. */
+  readonly to: (arriving: ArrivingSegments) => SegmentSink;
+}
+
+/** Content that is about to come in segments. */
+export interface ArrivingSegments extends ContentIdentity {
+  /** POSIX permission bits. */
+  readonly mode: number;
+  readonly ranges: readonly ContentRange[];
+  /** What of the content was there and does not come again. */
+  readonly have?: Checkpoint | undefined;
+  /** There if the segments come in verified blocks. */
+  readonly algorithm?: DigestName;
 }
 
 /** Content that is about to come, as far as the sender tells. */
@@ -69,6 +90,8 @@ export interface Upload {
    * lent, as those of a download.
    */
   readonly from: (there: Leftover) => Source;
+  /** There if the content may come in segments; without it only its leading run can be gone on with. */
+  readonly segments?: UploadSegments | undefined;
   /** There if the content comes in verified blocks. */
   readonly blocks?: BlockDigests | undefined;
   /** Whether to go on where an earlier transfer of the same content (by `size` and `modified`) broke off. @default false */
@@ -87,6 +110,13 @@ export interface Upload {
   readonly overwrite?: OverwritePolicy | undefined;
   /** Whether the file is forced to the disk before the receipt. @default true */
   readonly fsync?: boolean | undefined;
+}
+
+export interface UploadSegments {
+  /** As of a download. */
+  readonly count: number;
+  /** Where the content comes from if it comes in segments, one for each range; asked for in place of `from`. */
+  readonly from: (ranges: readonly ContentRange[], there: Leftover) => Observable<readonly Segment[]>;
 }
 
 /** A folder and all that is in it, to this side. */

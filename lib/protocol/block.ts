@@ -4,5 +4,8 @@
  */
 export const BLOCK_BYTES = 1024 * 1024;
 
+/** In so many ranges, at most, a content is kept, or travels at once. */
+export const MAX_RANGES = 16;
+
 /** A file up to this size, in bytes, is read, moved and written in one piece. */
 export const SMALL_FILE_BYTES = 64 * 1024;

@@ -39,9 +39,9 @@ export interface ServeOptions {
   readonly maxSessions?: number;
   /** Control connections at a time from one address (IPv6: from one /64). @default 1 000 */
   readonly maxSessionsPerAddress?: number;
-  /** Transfers that one session may run at once. @default 16 */
+  /** Transfers that one session may run at once, and segments beyond the first of each. @default 16 */
   readonly maxTransfers?: number;
-  /** Transfers that all sessions together may run at once; each holds up to 5 MiB. @default 256 */
+  /** Transfers, and segments beyond the first of each, that all sessions together may run; each holds up to 5 MiB. @default 256 */
   readonly maxTransfersInAll?: number;
   /** Milliseconds that an unfinished transfer is kept to be taken up again. @default 7 days */
   readonly keepPartsMs?: number;

@@ -8,18 +8,17 @@ import type { Store } from '../store/store.ts';
 import { type pump, pumpWithin } from '../streams/pump.ts';
 import { toNothing } from '../streams/to-nothing.ts';
 import { withResource } from '../streams/with-resource.ts';
-import { type Leftover, assertSameContent, findLeftover, keepable } from '../transfer/checkpoints.ts';
 import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { fromTree } from '../transfer/from-tree.ts';
-import { toStore } from '../transfer/to-store.ts';
 import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
 import { type TreeCount, pumpTree } from '../transfer/tree.ts';
 import { writeTreeFile } from '../transfer/write-tree-file.ts';
+import { FileContents } from './file-contents.ts';
 import type { LockHolder, Locks } from './locks.ts';
 import type { TransferPlaces } from './transfer-places.ts';
 import { type TransferReport, reportTransfer } from './transfer-report.ts';
 
-// A dialect's sink is done with a chunk when it says so, and nothing stands between.
+// A digest is done with a chunk when it has taken it.
 const lendingPump = pumpWithin({ lend: true });
 
 export interface SessionCoreOptions {
@@ -39,10 +38,13 @@ export interface SessionCoreOptions {
 /** What the commands of one session mean: permissions, locks and limits, and the store's part of every transfer. */
 export class SessionCore implements Session {
   readonly #options: SessionCoreOptions;
+  readonly #contents: FileContents;
   #transfers = 0;
 
   constructor(options: SessionCoreOptions) {
+    const { store, places, maxTransfers } = options;
     this.#options = options;
+    this.#contents = new FileContents({ store, places, maxSegments: maxTransfers });
   }
 
   execute(command: Command): Observable<Reply> {
@@ -98,18 +100,14 @@ export class SessionCore implements Session {
     );
   }
 
-  #download({ path, resume, to }: Download): Observable<Reply> {
+  #download(download: Download): Observable<Reply> {
     const { store, locks } = this.#options;
+    const { path } = download;
     locks.assertFree(path);
-    const offset = resume?.offset ?? 0;
     return withResource(
       () => store.open(path),
       (file) => file.close(),
-      (file) =>
-        // Before anything is announced: a taker whose part is of another content shall hear that and nothing else.
-        from(resume ? assertSameContent(file, resume) : Promise.resolve()).pipe(
-          mergeMap(() => withTotal(lendingPump(file.content(offset), to({ ...file.entry, offset })))),
-        ),
+      (file) => withTotal(this.#contents.send(file, download)),
     );
   }
 
@@ -119,7 +117,9 @@ export class SessionCore implements Session {
     const { store } = this.#options;
     const write = () =>
       from(decideOverwrite(store, path, overwrite, modified)).pipe(
-        mergeMap((decision) => (decision === 'skip' ? of<Reply>({ type: 'skipped' }) : this.#receive(upload))),
+        mergeMap((decision) =>
+          decision === 'skip' ? of<Reply>({ type: 'skipped' }) : withTotal(this.#contents.receive(upload)),
+        ),
       );
     return this.#whileUploading(path, upload.resume ? this.#holderOf(upload) : undefined, write);
   }
@@ -143,18 +143,6 @@ export class SessionCore implements Session {
       isAlive: () => sender.isAlive(),
       evict: () => sender.dismiss(ownerCameBack()),
     };
-  }
-
-  #receive({ path, from: content, blocks, resume, size, modified, keepTime, mode, overwrite, fsync }: Upload) {
-    const { store } = this.#options;
-    const source = blocks && resume ? keepable({ size, modified }, blocks) : undefined;
-    const options = { size, mode, fsync, modified: keepTime ? modified : undefined, replace: overwrite !== 'refuse' };
-    return from(source ? findLeftover(store, path, source) : Promise.resolve({} satisfies Leftover)).pipe(
-      mergeMap((there: Leftover) => {
-        const keep = source && { ...source, from: there.have };
-        return withTotal(lendingPump(content(there), toStore(store, path, { ...options, keep })));
-      }),
-    );
   }
 
   #downloadTree({ path, to }: DownloadTree): Observable<Reply> {

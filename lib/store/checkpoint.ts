@@ -9,13 +9,24 @@ export interface ContentIdentity {
   readonly modified: number;
 }
 
-/** How far a content was received and verified: whole blocks, or all of it. */
-export interface Checkpoint extends ContentIdentity {
-  /** Bytes that are there; above 0. */
+/** Bytes of a content: whole blocks, or from a block's start to the content's end. */
+export interface ContentRange {
   readonly offset: number;
-  readonly algorithm: DigestName;
-  /** Digest of the last block before `offset`, in hexadecimal digits. */
+  /** The byte after the last one. */
+  readonly end: number;
+}
+
+/** Blocks of a content that were received and verified, one behind the other. */
+export interface VerifiedRun extends ContentRange {
+  /** Digest of its last block, in hexadecimal digits. */
   readonly digest: string;
+}
+
+/** How much of a content was received and verified. */
+export interface Checkpoint extends ContentIdentity {
+  readonly algorithm: DigestName;
+  /** What is there, in order; at least one, and no two that touch. */
+  readonly runs: readonly VerifiedRun[];
 }
 
 /** The digests of a content's blocks as they arrive. */
@@ -24,3 +35,11 @@ export interface BlockDigests {
   /** Emits the digest of each block, in order, before the block's last byte is handed on. */
   readonly digest$: Observable<string>;
 }
+
+/** The run at a content's start, behind which one connection can go on; nothing if its first block is missing. */
+export const leadingRun = (checkpoint: Checkpoint | undefined): VerifiedRun | undefined =>
+  checkpoint?.runs.find(({ offset }) => offset === 0);
+
+/** How many bytes all of the ranges have. */
+export const bytesIn = (ranges: readonly ContentRange[]): number =>
+  ranges.reduce((bytes, { offset, end }) => bytes + end - offset, 0);

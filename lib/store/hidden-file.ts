@@ -23,7 +23,7 @@ export interface HiddenFile {
   readonly journal?: PartJournal;
 }
 
-/** How far the kept part of a place came; nothing if there is none, or if somebody writes to it. */
+/** What the kept part of a place has; nothing if there is none, or if somebody writes to it. */
 export const findKept = (place: Place): Promise<Checkpoint | undefined> =>
   withKept(keptLocation(place), async (handle) => (await freeJournal(handle))?.checkpoint());
 
@@ -65,8 +65,8 @@ export const createHidden = async (place: Place, keep?: PartKeeping, mode?: numb
 };
 
 /**
- * The kept part of a place, to go on with; `OFFSET_MISMATCH` if it is not as the checkpoint says any more, or another
- * transfer was faster. `mode` is its permissions from now on; those that it has if missing.
+ * The kept part of a place, to go on with; `OFFSET_MISMATCH` if it has not what the checkpoint says any more, or another
+ * transfer was faster. What else it has is forgotten. `mode` is its permissions from now on; those that it has if missing.
  */
 export const claimHidden = async (place: Place, checkpoint: Checkpoint, mode?: number): Promise<HiddenFile> => {
   const shared = keptLocation(place);
@@ -85,8 +85,8 @@ export const claimHidden = async (place: Place, checkpoint: Checkpoint, mode?: n
     });
     return await closingOnError(handle, async () => {
       const journal = await freeJournal(handle);
-      if (journal === undefined || !isSame(await journal.checkpoint(), checkpoint)) throw notAsExpected(place);
-      await journal.hand(await thisProcess(), checkpoint.offset);
+      if (journal === undefined || !(await holds(journal, checkpoint))) throw notAsExpected(place);
+      await journal.hand(await thisProcess(), checkpoint.runs);
       if (mode !== undefined) await handle.chmod(mode | OWNER_MAY_WRITE);
       if (await giveName(own, shared)) return { location: shared, handle, journal };
       // Somebody began anew meanwhile. Under this name nobody would find it again, so it is not kept.
@@ -187,13 +187,11 @@ const giveName = async (from: string, to: string): Promise<boolean> => {
 
 const contentOf = ({ size, modified, algorithm }: PartKeeping) => ({ size, modified, algorithm });
 
-const isSame = (one: Checkpoint | undefined, other: Checkpoint): boolean =>
-  one !== undefined &&
-  one.size === other.size &&
-  one.modified === other.modified &&
-  one.algorithm === other.algorithm &&
-  one.offset === other.offset &&
-  one.digest === other.digest;
+const holds = async (journal: PartJournal, { size, modified, algorithm, runs }: Checkpoint): Promise<boolean> => {
+  const { header } = journal;
+  const isOfContent = header.size === size && header.modified === modified && header.algorithm === algorithm;
+  return isOfContent && journal.holds(runs);
+};
 
 const notAsExpected = ({ name }: Place) =>
   new FileError('OFFSET_MISMATCH', `${name}: the unfinished transfer is not as it was, so it cannot be taken up`);

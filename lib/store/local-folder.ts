@@ -57,6 +57,8 @@ export class LocalFolderStore implements Store {
     });
   }
 
+  readonly writesAnywhere = true;
+
   /** The real path of the folder. */
   get root(): string {
     return this.#gate.root;

@@ -1,11 +1,12 @@
 import { link, lstat, rename, statfs, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { map } from 'rxjs';
+import { type Observable, map } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { fileError, ignoreMissing } from '../errors/from-system.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
+import { type ContentRange, bytesIn, leadingRun } from './checkpoint.ts';
 import { type HiddenFile, claimHidden, createHidden, holdsItsName, removeKept } from './hidden-file.ts';
 import type { Place } from './path-gate.ts';
 import { recordBlocks } from './record-blocks.ts';
@@ -73,15 +74,20 @@ export class LocalPart implements Part {
   }
 
   get content(): Sink {
+    const { keep, size = Infinity } = this.#options;
+    const offset = leadingRun(keep?.from)?.end ?? 0;
+    return this.contentAt({ offset, end: keep?.size ?? size }, keep?.digest$);
+  }
+
+  contentAt(range: ContentRange, digest$?: Observable<string>): Sink {
     const { handle, journal } = this.#hidden;
-    const { keep } = this.#options;
-    const start = keep?.from?.offset ?? 0;
+    const { offset } = range;
     return (valve) => (bytes$) => {
       const written$ = bytes$.pipe(
-        writeFile(handle, this.#shownPath, start)(valve),
-        map(({ bytes }) => ({ bytes: start + bytes })),
+        writeFile(handle, this.#shownPath, offset)(valve),
+        map(({ bytes }) => ({ bytes: offset + bytes })),
       );
-      return journal && keep ? written$.pipe(recordBlocks(journal, keep.digest$, start)) : written$;
+      return journal && digest$ ? written$.pipe(recordBlocks(journal, digest$, range)) : written$;
     };
   }
 
@@ -152,7 +158,7 @@ export class LocalPart implements Part {
     const { size, keep } = this.#options;
     if (size === undefined) return;
     const { bavail, bsize } = await statfs(this.#place.folder.location);
-    const needed = size - (keep?.from?.offset ?? 0);
+    const needed = size - bytesIn(keep?.from?.runs ?? []);
     const free = bavail * bsize;
     if (needed > free)
       throw new FileError(

@@ -32,6 +32,7 @@ export class PartHold {
     this.#tellOpened();
     return {
       content: part.content,
+      ...(part.contentAt && { contentAt: part.contentAt.bind(part) }),
       commit: async () => {
         await part.commit();
         this.release();

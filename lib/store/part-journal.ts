@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import * as v from 'valibot';
 import { type DigestName, DIGEST_NAMES, availableDigests, createDigest } from '../operators/digest.ts';
-import { BLOCK_BYTES } from '../protocol/block.ts';
+import { BLOCK_BYTES, MAX_RANGES } from '../protocol/block.ts';
 import { MAX_TIME } from '../protocol/entry.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import type { Checkpoint, ContentRange, VerifiedRun } from './checkpoint.ts';
 import { PART_OWNER, type PartOwner, bootId } from './part-owner.ts';
 
 const HEADER_BYTES = 1024;
@@ -33,8 +33,7 @@ export type JournalHeader = v.InferOutput<typeof HEADER>;
 export class PartJournal {
   readonly #handle: FileHandle;
   #header: JournalHeader;
-  readonly #pending: string[] = [];
-  #pendingFrom = 0;
+  readonly #pending = new Map<number, string>();
 
   private constructor(handle: FileHandle, header: JournalHeader) {
     this.#handle = handle;
@@ -67,7 +66,7 @@ export class PartJournal {
     return this.#header;
   }
 
-  /** How far the content is there and verified; nothing where not even its first block is. */
+  /** What of the content is there and verified; nothing where no block is. */
   async checkpoint(): Promise<Checkpoint | undefined> {
     const { size, modified, algorithm, boot } = this.#header;
     await this.flush();
@@ -75,28 +74,42 @@ export class PartJournal {
     const recorded = await this.#recorded();
     // Blocks that were written before the machine stopped may never have reached the disk.
     const digests = boot === (await bootId()) ? recorded : await this.#provenAgain(recorded, algorithm);
-    const last = digests.at(-1);
-    if (last === undefined) return undefined;
-    return { size, modified, algorithm, offset: Math.min(digests.length * BLOCK_BYTES, size), digest: last };
+    const runs = runsOf(digests, size);
+    // What is behind so many has to be sent again: nobody asks for more ranges than that.
+    return runs.length === 0 ? undefined : { size, modified, algorithm, runs: runs.slice(0, MAX_RANGES) };
   }
 
-  /** Notes that a block is written; they come in order. In memory until `flush`. */
+  /** Whether these runs are there, and end with the same blocks. */
+  async holds(runs: readonly VerifiedRun[]): Promise<boolean> {
+    const found = (await this.checkpoint())?.runs ?? [];
+    return runs.every((run) =>
+      found.some(({ offset, end, digest }) => offset === run.offset && end === run.end && digest === run.digest),
+    );
+  }
+
+  /** Notes that a block is written. In memory until `flush`. */
   record(index: number, digest: string): void {
-    if (this.#pending.length === 0) this.#pendingFrom = index;
-    this.#pending.push(digest);
+    this.#pending.set(index, digest);
   }
 
-  /** Writes down what was noted. */
+  /** Writes down what was noted, each run of blocks at one go. */
   async flush(): Promise<void> {
-    const digests = this.#pending.splice(0);
-    if (digests.length === 0) return;
-    await this.#writeAll(Buffer.from(digests.join(''), 'hex'), this.#header.size + this.#pendingFrom * DIGEST_BYTES);
+    const noted = [...this.#pending].sort(([one], [other]) => one - other);
+    this.#pending.clear();
+    let start = 0;
+    for (const [at, [index]] of noted.entries()) {
+      if (noted[at + 1]?.[0] === index + 1) continue;
+      const run = noted.slice(start, at + 1);
+      start = at + 1;
+      const digests = Buffer.from(run.map(([, digest]) => digest).join(''), 'hex');
+      await this.#writeAll(digests, this.#header.size + (index + 1) * DIGEST_BYTES - digests.length);
+    }
   }
 
-  /** Says who writes from now on, `null` for nobody, and forgets blocks from `offset` on. */
-  async hand(owner: PartOwner | null, offset?: number): Promise<void> {
+  /** Says who writes from now on, `null` for nobody, and forgets the blocks outside of `runs`, where these are given. */
+  async hand(owner: PartOwner | null, runs?: readonly ContentRange[]): Promise<void> {
     await this.flush();
-    if (offset !== undefined) await this.#forgetFrom(Math.ceil(offset / BLOCK_BYTES));
+    if (runs !== undefined) await this.#forgetOutside(runs);
     this.#header = { ...this.#header, owner, boot: owner?.boot ?? this.#header.boot };
     await this.#writeHeader();
   }
@@ -113,15 +126,13 @@ export class PartJournal {
     };
   }
 
-  async #recorded(): Promise<string[]> {
+  /** The digest of each block, or nothing where it is not there. */
+  async #recorded(): Promise<(string | undefined)[]> {
     const bytes = await this.#digests();
-    const digests: string[] = [];
-    for (let at = 0; at < bytes.length; at += DIGEST_BYTES) {
-      const digest = bytes.subarray(at, at + DIGEST_BYTES);
-      if (digest.equals(NO_DIGEST)) break;
-      digests.push(digest.toString('hex'));
-    }
-    return digests;
+    return Array.from({ length: bytes.length / DIGEST_BYTES }, (_, index) => {
+      const digest = bytes.subarray(index * DIGEST_BYTES, (index + 1) * DIGEST_BYTES);
+      return digest.equals(NO_DIGEST) ? undefined : digest.toString('hex');
+    });
   }
 
   /** The place of all digests, with zeros where none is yet. */
@@ -132,25 +143,38 @@ export class PartJournal {
     return bytes;
   }
 
-  async #provenAgain(recorded: readonly string[], algorithm: DigestName): Promise<string[]> {
-    const { size } = this.#header;
+  async #provenAgain(
+    recorded: readonly (string | undefined)[],
+    algorithm: DigestName,
+  ): Promise<(string | undefined)[]> {
     const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-    const proven: string[] = [];
+    const proven: (string | undefined)[] = [];
     for (const [index, expected] of recorded.entries()) {
-      const start = index * BLOCK_BYTES;
-      const length = Math.min(BLOCK_BYTES, size - start);
-      const { bytesRead } = await this.#handle.read(block, 0, length, start);
-      const digest = createDigest(algorithm);
-      digest.update(block.subarray(0, bytesRead));
-      if (bytesRead < length || digest.finish() !== expected) break;
-      proven.push(expected);
+      const isProven = expected !== undefined && (await this.#digestOf(index, block, algorithm)) === expected;
+      proven.push(isProven ? expected : undefined);
     }
     return proven;
   }
 
-  async #forgetFrom(index: number): Promise<void> {
-    const { size } = this.#header;
-    await this.#writeAll(Buffer.alloc((blockCount(size) - index) * DIGEST_BYTES), size + index * DIGEST_BYTES);
+  /** The digest of a block as it is in the file now; nothing if it is not whole. */
+  async #digestOf(index: number, memory: Buffer, algorithm: DigestName): Promise<string | undefined> {
+    const start = index * BLOCK_BYTES;
+    const length = Math.min(BLOCK_BYTES, this.#header.size - start);
+    const { bytesRead } = await this.#handle.read(memory, 0, length, start);
+    if (bytesRead < length) return undefined;
+    const digest = createDigest(algorithm);
+    digest.update(memory.subarray(0, length));
+    return digest.finish();
+  }
+
+  async #forgetOutside(runs: readonly ContentRange[]): Promise<void> {
+    const digests = await this.#digests();
+    const kept = Buffer.alloc(digests.length);
+    for (const { offset, end } of runs) {
+      const from = (offset / BLOCK_BYTES) * DIGEST_BYTES;
+      digests.copy(kept, from, from, Math.ceil(end / BLOCK_BYTES) * DIGEST_BYTES);
+    }
+    await this.#writeAll(kept, this.#header.size);
   }
 
   async #writeHeader(): Promise<void> {
@@ -165,6 +189,18 @@ export class PartJournal {
 }
 
 const blockCount = (size: number): number => Math.ceil(size / BLOCK_BYTES);
+
+/** Blocks that are there, as runs. */
+const runsOf = (digests: readonly (string | undefined)[], size: number): VerifiedRun[] => {
+  const runs: VerifiedRun[] = [];
+  let offset = 0;
+  for (const [index, digest] of digests.entries()) {
+    const end = Math.min((index + 1) * BLOCK_BYTES, size);
+    if (digest === undefined) offset = end;
+    else if (digests[index + 1] === undefined) runs.push({ offset, end, digest });
+  }
+  return runs;
+};
 
 const headerOffset = (size: number): number => size + blockCount(size) * DIGEST_BYTES;
 

@@ -1,7 +1,9 @@
+import type { Observable } from 'rxjs';
+import type { DigestName } from '../operators/digest.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
-import type { BlockDigests, Checkpoint, ContentIdentity } from './checkpoint.ts';
+import type { Checkpoint, ContentIdentity, ContentRange } from './checkpoint.ts';
 
 /**
  * Where files live. Sessions and transfers know no more about a place than this; the local folder is one, an object
@@ -19,10 +21,13 @@ export interface Store {
   open(path: RemotePath): Promise<OpenFile>;
 
   /**
-   * How far an earlier transfer to this path came; nothing if none broke off, or if another one goes on with it. A store
+   * What an earlier transfer to this path has left; nothing if none broke off, or if another one goes on with it. A store
    * that keeps no parts leaves this method out.
    */
   kept?(path: RemotePath): Promise<Checkpoint | undefined>;
+
+  /** Whether its parts take content at any place (`Part.contentAt`). @default false */
+  readonly writesAnywhere?: boolean;
 
   /** Whether unfinished transfers have left something in a folder, which no listing shows. Left out as `kept` is. */
   hasParts?(path: RemotePath): Promise<boolean>;
@@ -84,19 +89,27 @@ export interface PartOptions {
 }
 
 /** What a part that may be taken up again has to know. */
-export interface PartKeeping extends ContentIdentity, BlockDigests {
+export interface PartKeeping extends ContentIdentity {
+  readonly algorithm: DigestName;
+  /** The digests of the blocks that `content` takes, as `BlockDigests` has them. */
+  readonly digest$?: Observable<string> | undefined;
   /**
-   * Goes on behind this checkpoint, which `Store.kept` gave; `begin` fails with `OFFSET_MISMATCH` if it is not there any
-   * more. @default an empty part, in place of any older one
+   * Goes on with this checkpoint, whose runs `Store.kept` gave; `begin` fails with `OFFSET_MISMATCH` if one is not there
+   * any more, and forgets others. @default an empty part, in place of any older one
    */
   readonly from?: Checkpoint | undefined;
 }
 
 /** A file that is being written and has no name yet. */
 export interface Part {
-  /** Takes the content from where the part begins, once; progress counts from the content's start. Completes when the
+  /** Takes the content behind its leading run, once; progress counts from the content's start. Completes when the
    * store has every byte. */
   readonly content: Sink;
+  /**
+   * The same for the bytes of one range, beside those of others, in place of `content`; `digest$` are those of its blocks.
+   * The part is whole when every byte came in one way or the other.
+   */
+  contentAt?(range: ContentRange, digest$?: Observable<string>): Sink;
   /** Gives the part its name, at one stroke: others see the old file or the whole new one. */
   commit(): Promise<void>;
   /** Removes what was written. Harmless after `commit` or a second time. */

@@ -4,7 +4,14 @@ import { availableDigests, createDigest } from '../operators/digest.ts';
 import { hash } from '../operators/hash.ts';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { RemotePath } from '../protocol/path.ts';
-import type { BlockDigests, Checkpoint, ContentIdentity } from '../store/checkpoint.ts';
+import {
+  type BlockDigests,
+  type Checkpoint,
+  type ContentIdentity,
+  type VerifiedRun,
+  bytesIn,
+  leadingRun,
+} from '../store/checkpoint.ts';
 import type { OpenFile, Store } from '../store/store.ts';
 import type { Source } from '../streams/flow.ts';
 import { pump } from '../streams/pump.ts';
@@ -23,10 +30,10 @@ export const keepable = (
 
 /** What an earlier transfer to a path has left. */
 export interface Leftover {
-  /** How far it came, if it was of the same content. */
-  readonly have?: Checkpoint;
+  /** What is there of it, if it was of the same content. */
+  readonly have?: Checkpoint | undefined;
   /** How many bytes it had, if it was of a content of another length or time: they go with the next transfer. */
-  readonly dropped?: number;
+  readonly dropped?: number | undefined;
 }
 
 /** What an earlier transfer to that path has left for, or of another content than, the one that is about to come. */
@@ -37,39 +44,59 @@ export const findLeftover = async (
 ): Promise<Leftover> => {
   const kept = await store.kept?.(path);
   if (kept === undefined) return {};
-  if (!isOf(kept, content)) return { dropped: kept.offset };
+  if (!isOf(kept, content)) return { dropped: bytesIn(kept.runs) };
   return kept.algorithm === content.algorithm ? { have: kept } : {};
 };
 
 const isOf = (checkpoint: Checkpoint, { size, modified }: ContentIdentity): boolean =>
-  checkpoint.size === size && checkpoint.modified === modified && checkpoint.offset <= size;
+  checkpoint.size === size && checkpoint.modified === modified;
+
+/** What of a checkpoint one connection can go on with; nothing if the first block is missing. */
+export const leadingPart = (checkpoint: Checkpoint | undefined): Checkpoint | undefined => {
+  const run = leadingRun(checkpoint);
+  return checkpoint && run && { ...checkpoint, runs: [run] };
+};
 
 /**
- * The content of a file behind a checkpoint. Before the first byte, and whatever the checkpoint claims, size, time and
- * the last block before it are compared: `OFFSET_MISMATCH` if they differ. What is before that block is not read again.
+ * The content of a file behind a checkpoint's leading run. Before the first byte, and whatever the checkpoint claims, it is
+ * compared with the file as `assertSameContent` does: `OFFSET_MISMATCH` if it is not of it.
  */
 export const contentBehind = (file: OpenFile, checkpoint: Checkpoint): Source => {
-  const content = file.content(checkpoint.offset);
+  const content = file.content(leadingRun(checkpoint)?.end);
   const check$ = defer(() => assertSameContent(file, checkpoint)).pipe(ignoreElements());
   const plain: Source = (open$: Observable<boolean>) => concat(check$, content(open$));
   const { lend } = content;
   return lend === undefined ? plain : Object.assign(plain, { lend: (valve: Valve) => concat(check$, lend(valve)) });
 };
 
-/** Rejects with `OFFSET_MISMATCH` unless a checkpoint is one of the file. */
+/**
+ * Rejects with `OFFSET_MISMATCH` unless a checkpoint is one of the file: size, time, and the last block of each of its runs
+ * are compared. What is before that block is not read again.
+ */
 export const assertSameContent = async (file: OpenFile, checkpoint: Checkpoint): Promise<void> => {
-  const { offset, algorithm } = checkpoint;
-  if (!isOf(checkpoint, file.entry) || !isBlockEnd(checkpoint) || !availableDigests().includes(algorithm))
-    throw otherContent(offset);
+  const { runs, algorithm } = checkpoint;
+  if (!isOf(checkpoint, file.entry) || !areInOrder(checkpoint) || !availableDigests().includes(algorithm))
+    throw otherContent(bytesIn(runs));
   const digest = createDigest(algorithm);
-  const lastBlock = file.content(Math.floor((offset - 1) / BLOCK_BYTES) * BLOCK_BYTES, offset);
-  await lastValueFrom(pump(lastBlock, hash(digest), toNothing()), { defaultValue: undefined });
-  if (digest.finish() !== checkpoint.digest)
-    throw mismatch(`the file has other bytes before ${offset} than those that were transferred`);
+  for (const { end, digest: expected } of runs) {
+    const lastBlock = file.content(Math.floor((end - 1) / BLOCK_BYTES) * BLOCK_BYTES, end);
+    await lastValueFrom(pump(lastBlock, hash(digest), toNothing()), { defaultValue: undefined });
+    if (digest.finish() !== expected)
+      throw mismatch(`the file has other bytes before ${end} than those that were transferred`);
+  }
 };
 
-const isBlockEnd = ({ offset, size }: Checkpoint): boolean =>
-  offset > 0 && (offset % BLOCK_BYTES === 0 || offset === size);
+/** Whether the runs are whole blocks of the content, one behind the other. */
+const areInOrder = ({ runs, size }: Checkpoint): boolean =>
+  runs.length > 0 &&
+  runs.every(
+    ({ offset, end }: VerifiedRun, index) =>
+      offset >= (runs[index - 1]?.end ?? 0) &&
+      offset % BLOCK_BYTES === 0 &&
+      end > offset &&
+      end <= size &&
+      (end % BLOCK_BYTES === 0 || end === size),
+  );
 
 /** Why a transfer of which so many bytes were there cannot go on with them. */
 export const otherContent = (bytes: number): FileError =>

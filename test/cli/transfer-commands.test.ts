@@ -44,6 +44,20 @@ describe('sluice get', () => {
       assert.deepEqual(await readFile(join(here, path)), content);
   });
 
+  it('downloads and uploads in segments, of which there are 1 to 16', async (test) => {
+    const { run, url, there, here } = await start(test);
+    const content = pattern(5 * 1024 * 1024);
+    await writeFile(there('a.bin'), content);
+    for (const words of [
+      ['get', '--segments', '3', url('a.bin')],
+      ['put', '--segments', '16', 'a.bin', url('b.bin')],
+    ])
+      assert.deepEqual((await run([...words, '--quiet'])).stderr, '');
+    assert.deepEqual([await readFile(join(here, 'a.bin')), await readFile(there('b.bin'))], [content, content]);
+    for (const count of ['0', '17', '1.5', 'many'])
+      assertFailed(await run(['get', '--segments', count, url('a.bin')]), 2, 'OPTION_INVALID');
+  });
+
   it('writes nothing but the content to standard output for -, also with --json', async (test) => {
     const { run, url, there, here } = await start(test);
     const content = 'line one\nline two: Größe 🚰\n'.repeat(10_000);

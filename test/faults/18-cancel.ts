@@ -30,13 +30,14 @@ export const faultCancel = ({ cancels }: FaultSize): void => {
 
       let number = 0;
       const pick = <T>(values: readonly T[]): T => values[Math.floor(Math.random() * values.length)] as T;
+      const how = () => ({ resume: pick([true, false]), segments: pick([1, 3]) });
       const transfer = (): Observable<unknown> => {
         const name = pick(NAMES);
         // Some share their target, so that locks and kept parts are fought for.
         const target = pick(['shared', `own-${(number += 1) % 50}`]);
         return pick<() => Observable<unknown>>([
-          () => client.download([name], join(local, `down-${target}`), { resume: pick([true, false]) }),
-          () => client.upload(join(local, name), [`up-${target}`], { resume: pick([true, false]), fsync: false }),
+          () => client.download([name], join(local, `down-${target}`), how()),
+          () => client.upload(join(local, name), [`up-${target}`], { ...how(), fsync: false }),
           () => pump(client.source([name]), toNothing()),
           () => pump(fromFile(join(local, name)), client.sink([`sink-${target}`], { fsync: false })),
           () => client.downloadTree(['tree'], join(local, `tree-${target}`)),

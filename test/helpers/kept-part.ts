@@ -1,9 +1,10 @@
+import assert from 'node:assert/strict';
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { from, of } from 'rxjs';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { PART_PREFIX } from '../../lib/protocol/path.ts';
-import type { Checkpoint } from '../../lib/store/checkpoint.ts';
+import { type Checkpoint, bytesIn } from '../../lib/store/checkpoint.ts';
 import { type DigestName, availableDigests, createDigest } from '../../lib/operators/digest.ts';
 import { LocalFolderStore } from '../../lib/store/local-folder.ts';
 import { PartJournal } from '../../lib/store/part-journal.ts';
@@ -30,17 +31,31 @@ export const keeping = (content: Buffer, { start = 0, modified = MODIFIED } = {}
   digest$: from(digestsOf(content).slice(start / BLOCK_BYTES)),
 });
 
-/** What is known of a content of which the first `offset` bytes are there. */
-export const checkpointAt = (content: Buffer, offset: number): Checkpoint => ({
+/** What is known of a content of which the first `end` bytes are there. */
+export const checkpointAt = (content: Buffer, end: number): Checkpoint => scatteredAt(content, [[0, end]]);
+
+/** What is known of a content of which some ranges are there. */
+export const scatteredAt = (content: Buffer, ranges: readonly (readonly [number, number])[]): Checkpoint => ({
   size: content.length,
   modified: MODIFIED,
   algorithm: 'sha256',
-  offset,
-  digest: digestsOf(content.subarray(0, offset)).at(-1) ?? '',
+  runs: ranges.map(([offset, end]) => ({
+    offset,
+    end,
+    digest: digestsOf(content.subarray(0, end)).at(-1) ?? '',
+  })),
 });
 
 /** Gives a part some bytes, as whole as they are. */
 export const fillPart = (part: Part, bytes: Buffer) => valuesOf(of(bytes).pipe(part.content(new Valve())));
+
+const digestBy =
+  (algorithm: DigestName) =>
+  (block: Buffer): string => {
+    const digest = createDigest(algorithm);
+    digest.update(block);
+    return digest.finish();
+  };
 
 /** Leaves in a folder what a transfer of a content between two of this library leaves that broke off at `bytes`. */
 export const leavePart = async (
@@ -49,21 +64,34 @@ export const leavePart = async (
   content: Buffer,
   { bytes, algorithm = availableDigests()[0] ?? 'sha256' }: { readonly bytes: number; readonly algorithm?: DigestName },
 ): Promise<void> => {
-  const digestOf = (block: Buffer) => {
-    const digest = createDigest(algorithm);
-    digest.update(block);
-    return digest.finish();
-  };
-  const digest$ = from(digestsOf(content, digestOf));
+  const digest$ = from(digestsOf(content, digestBy(algorithm)));
   const store = await LocalFolderStore.open(root);
   const part = await store.begin([name], { keep: { size: content.length, modified: MODIFIED, algorithm, digest$ } });
   await fillPart(part, content.subarray(0, bytes));
   await part.suspend();
 };
 
+/** The same of a transfer in segments that left these ranges. */
+export const leaveRuns = async (
+  root: string,
+  name: string,
+  content: Buffer,
+  ranges: readonly (readonly [number, number])[],
+  algorithm: DigestName = availableDigests()[0] ?? 'sha256',
+): Promise<void> => {
+  const store = await LocalFolderStore.open(root);
+  const part = await store.begin([name], { keep: { size: content.length, modified: MODIFIED, algorithm } });
+  for (const [offset, end] of ranges) {
+    const digest$ = from(digestsOf(content.subarray(offset, end), digestBy(algorithm)));
+    const sink = part.contentAt?.({ offset, end }, digest$) ?? assert.fail('the store writes anywhere');
+    await valuesOf(of(content.subarray(offset, end)).pipe(sink(new Valve())));
+  }
+  await part.suspend();
+};
+
 /** How many bytes of a file are kept in a folder, for whoever comes next. */
 export const keptBytes = async (root: string, name: string): Promise<number> =>
-  (await (await LocalFolderStore.open(root)).kept([name]))?.offset ?? 0;
+  bytesIn((await (await LocalFolderStore.open(root)).kept([name]))?.runs ?? []);
 
 /** How many bytes a transfer into a folder has safely behind it so far, whoever writes there. */
 export const securedBytes = async (root: string): Promise<number> => {
@@ -71,7 +99,7 @@ export const securedBytes = async (root: string): Promise<number> => {
   if (name === undefined) return 0;
   const handle = await open(join(root, name), 'r');
   try {
-    return (await (await PartJournal.read(handle))?.checkpoint())?.offset ?? 0;
+    return bytesIn((await (await PartJournal.read(handle))?.checkpoint())?.runs ?? []);
   } finally {
     await handle.close();
   }

@@ -28,8 +28,11 @@ export const sha256 = (bytes: string | Buffer): string => createHash('sha256').u
 
 const BLOCK_BYTES = 1024 * 1024;
 
-/** A whole content on the wire: a frame for each block, and trailers of which the last is true where `trailer` does not lie. */
-export const contentFrames = (content: string | Buffer, trailer: RawMessage = {}): Buffer => {
+/**
+ * A whole content on the wire, or what stands at `offset` in one: a frame for each block, and trailers of which the last is
+ * true where `trailer` does not lie.
+ */
+export const contentFrames = (content: string | Buffer, trailer: RawMessage = {}, offset = 0): Buffer => {
   const rest = Buffer.from(content);
   const parts: Buffer[] = [];
   for (let at = 0; at === 0 || at < rest.length; at += BLOCK_BYTES) {
@@ -37,7 +40,7 @@ export const contentFrames = (content: string | Buffer, trailer: RawMessage = {}
     const bytes = at + block.length;
     const more = bytes < rest.length ? { more: true } : trailer;
     const frame = block.length === 0 ? Buffer.alloc(0) : rawFrame(block);
-    parts.push(frame, rawFrame(''), messageFrame({ bytes, digest: sha256(block), ...more }));
+    parts.push(frame, rawFrame(''), messageFrame({ bytes: offset + bytes, digest: sha256(block), ...more }));
   }
   return Buffer.concat(parts);
 };

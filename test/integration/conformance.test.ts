@@ -187,7 +187,8 @@ const linesOf = (session: string): Line[] =>
 const comparable = (text: string): string => {
   const message = JSON.parse(text) as RawMessage;
   const anyhow = ['port', 'token', 'message', 'free', 'total', 'agent'].filter((name) => name in message);
-  return JSON.stringify({ ...message, ...Object.fromEntries(anyhow.map((name) => [name, '…'])) });
+  const comparable = { ...message, ...Object.fromEntries(anyhow.map((name) => [name, '…'])) };
+  return JSON.stringify(comparable).replaceAll(/"token":"[0-9a-f]{64}"/g, '"token":"…"');
 };
 
 /** Plays the client's lines of a session to a server, sending them by `write`, and compares the server's answers. */
@@ -207,7 +208,7 @@ const play = async (test: TestContext, session: string, write: (peer: RawPeer, b
       const text = (await control.frame()).toString();
       assert.equal(comparable(text), comparable(frame.slice(10)));
       const message = JSON.parse(text) as RawMessage;
-      if (message['type'] === 'accepted') offer = offerOf(message);
+      if (message['type'] === 'accepted' && !('segments' in message)) offer = offerOf(message);
       if (message['type'] === 'hello') assert.equal(message['agent'], `sluice/${VERSION}`);
     } else if (!onData) await write(control, Buffer.from(frame));
     else if (offer !== undefined) {
@@ -223,7 +224,7 @@ describe('a server', () => {
   const sessions = blocksOf('session');
 
   it('answers every session of the document, byte for byte', async (test) => {
-    assert.equal(sessions.length, 7);
+    assert.equal(sessions.length, 8);
     for (const session of sessions)
       await play(test, session, (peer, bytes) => {
         peer.write(bytes);

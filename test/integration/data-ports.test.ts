@@ -75,6 +75,19 @@ for (const { name, serve: serveOptions, connect } of MODES)
         await client.quit();
       });
 
+    it('carry a file in segments up and down again', async (test) => {
+      const content = randomBytes(5 * 1024 * 1024 + 7);
+      const server = await startServer(test, await serveOptions());
+      const client = await startClient(test, server, connect);
+      const folder = await temporaryFolder(test);
+      await writeFile(join(folder, 'up'), content);
+      await lastValueFrom(client.upload(join(folder, 'up'), ['file'], { segments: 6 }));
+      await lastValueFrom(client.download(['file'], join(folder, 'down'), { segments: 6 }));
+      assert.ok(content.equals(await readFile(join(server.root, 'file'))));
+      assert.ok(content.equals(await readFile(join(folder, 'down'))));
+      await client.quit();
+    });
+
     it('serve several transfers of one session side by side', async (test) => {
       const server = await startServer(test, await serveOptions());
       const client = await startClient(test, server, connect);

@@ -18,6 +18,19 @@ describe('the places for transfers', () => {
     assert.throws(() => places.enter(), { code: 'TOO_MANY_TRANSFERS' });
   });
 
+  it('are taken as many as there are by who wants several', () => {
+    const places = new TransferPlaces(3);
+    const leave = places.enter();
+    const some = places.enterUpTo(1);
+    const rest = places.enterUpTo(5);
+    assert.deepEqual([some.count, rest.count, places.enterUpTo(5).count], [1, 1, 0]);
+    assert.throws(() => places.enter(), { code: 'TOO_MANY_TRANSFERS' });
+    rest.leave();
+    leave();
+    assert.equal(places.enterUpTo(5).count, 2);
+    assert.equal(places.enterUpTo(-1).count, 0);
+  });
+
   it('are shared by all sessions of a server', async (test) => {
     const server = await startServer(test, { maxTransfersInAll: 1 });
     const [one, two] = [await openSession(test, server), await openSession(test, server)];

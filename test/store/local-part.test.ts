@@ -6,13 +6,13 @@ import fc from 'fast-check';
 import { from, of } from 'rxjs';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { PART_PREFIX } from '../../lib/protocol/path.ts';
-import type { Checkpoint } from '../../lib/store/checkpoint.ts';
+import { type Checkpoint, leadingRun } from '../../lib/store/checkpoint.ts';
 import { LocalFolderStore } from '../../lib/store/local-folder.ts';
 import type { Part, PartOptions } from '../../lib/store/store.ts';
 import { Valve } from '../../lib/streams/valve.ts';
 import { pattern, valuesOf } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
-import { MODIFIED, checkpointAt, fillPart, keeping } from '../helpers/kept-part.ts';
+import { MODIFIED, checkpointAt, digestsOf, fillPart, keeping, scatteredAt } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { smallDisk } from '../helpers/small-disk.ts';
 
@@ -286,9 +286,10 @@ describe('LocalPart', () => {
 
     /** Goes on behind a checkpoint, to the end of the content. */
     const goOn = async (store: LocalFolderStore, from: Checkpoint, options: PartOptions = {}) => {
-      const keep = { ...keeping(CONTENT, { start: from.offset }), from };
+      const start = leadingRun(from)?.end ?? 0;
+      const keep = { ...keeping(CONTENT, { start }), from };
       const part = await store.begin(['file'], { ...options, keep });
-      await fillPart(part, CONTENT.subarray(from.offset));
+      await fillPart(part, CONTENT.subarray(start));
       return part;
     };
 
@@ -412,12 +413,34 @@ describe('LocalPart', () => {
       assert.ok(CONTENT.equals(await readFile(at('file'))));
     });
 
+    it('takes ranges beside each other, and keeps the verified blocks of each', async (test) => {
+      const { store, at } = await newStore(test);
+      const part = await store.begin(['scattered'], { keep: keeping(CONTENT) });
+      const fillAt = (part: Part, offset: number, end: number) => {
+        const digest$ = from(digestsOf(CONTENT.subarray(offset, end)));
+        const sink = part.contentAt?.({ offset, end }, digest$) ?? assert.fail();
+        return valuesOf(of(CONTENT.subarray(offset, end)).pipe(sink(new Valve())));
+      };
+      const last = 2 * BLOCK_BYTES;
+      assert.deepEqual(await fillAt(part, last, CONTENT.length), [{ bytes: CONTENT.length }]);
+      await part.suspend();
+      const kept = await store.kept(['scattered']);
+      assert.deepEqual(kept, scatteredAt(CONTENT, [[last, CONTENT.length]]));
+      const again = await store.begin(['scattered'], { keep: { ...keeping(CONTENT), from: kept } });
+      await Promise.all([fillAt(again, BLOCK_BYTES, last), fillAt(again, 0, BLOCK_BYTES)]);
+      await again.commit();
+      assert.ok(CONTENT.equals(await readFile(at('scattered'))));
+    });
+
     it('is not taken up as what it is not', async (test) => {
       const { store, part } = await beginKept(test);
       await part.suspend();
       const kept = checkpointAt(CONTENT, 2 * BLOCK_BYTES);
       await assert.rejects(goOn(store, checkpointAt(CONTENT, BLOCK_BYTES)), { code: 'OFFSET_MISMATCH' });
-      await assert.rejects(goOn(store, { ...kept, digest: '0'.repeat(64) }), { code: 'OFFSET_MISMATCH' });
+      await assert.rejects(
+        goOn(store, { ...kept, runs: kept.runs.map((run) => ({ ...run, digest: '0'.repeat(64) })) }),
+        { code: 'OFFSET_MISMATCH' },
+      );
       assert.deepEqual(await store.kept(['file']), kept);
     });
 
@@ -433,8 +456,9 @@ describe('LocalPart', () => {
       await assert.rejects(valuesOf(from(oneByOne).pipe(part.content(new Valve()))), { code: 'NO_SPACE' });
       await part.suspend();
       const kept = (await store.kept(['file'])) ?? assert.fail('nothing is kept');
-      assert.ok(kept.offset >= BLOCK_BYTES && kept.offset < 4 * BLOCK_BYTES, String(kept.offset));
-      assert.deepEqual(kept, { ...checkpointAt(content, kept.offset) });
+      const end = leadingRun(kept)?.end ?? 0;
+      assert.ok(end >= BLOCK_BYTES && end < 4 * BLOCK_BYTES, String(end));
+      assert.deepEqual(kept, checkpointAt(content, end));
       const options = { size: content.length, keep: { ...keeping(content), from: kept } };
       await assert.rejects(store.begin(['file'], options), { code: 'NO_SPACE' });
       assert.deepEqual(await store.kept(['file']), kept, 'it waits for room');

@@ -7,7 +7,7 @@ import { PartJournal } from '../../lib/store/part-journal.ts';
 import { thisProcess } from '../../lib/store/part-owner.ts';
 import { pattern } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
-import { MODIFIED, checkpointAt, corrupt, digestsOf, forgeJournal } from '../helpers/kept-part.ts';
+import { MODIFIED, checkpointAt, corrupt, digestsOf, forgeJournal, scatteredAt } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 
 checkLeaks();
@@ -55,10 +55,35 @@ describe('PartJournal', () => {
     }
   });
 
-  it('counts no block behind one that is missing', async (test) => {
-    const { handle, journal } = await newPart(test, 1);
+  it('tells of blocks wherever they are, in whatever order they come', async (test) => {
+    const { handle, journal } = await newPart(test, 0);
     await addBlocks(handle, journal, 2, 3);
-    assert.deepEqual(await journal.checkpoint(), checkpointAt(CONTENT, BLOCK_BYTES));
+    assert.deepEqual(await journal.checkpoint(), scatteredAt(CONTENT, [[2 * BLOCK_BYTES, CONTENT.length]]));
+    await addBlocks(handle, journal, 0, 1);
+    const scattered = scatteredAt(CONTENT, [
+      [0, BLOCK_BYTES],
+      [2 * BLOCK_BYTES, CONTENT.length],
+    ]);
+    assert.deepEqual(await (await reread(handle)).checkpoint(), scattered);
+    await addBlocks(handle, journal, 1, 2);
+    assert.deepEqual(await (await reread(handle)).checkpoint(), checkpointAt(CONTENT, CONTENT.length));
+  });
+
+  it('writes down at once what was noted in several places', async (test) => {
+    const { handle, journal } = await newPart(test, 0);
+    for (const index of [2, 0]) journal.record(index, DIGESTS[index] ?? '');
+    await journal.flush();
+    assert.equal((await (await reread(handle)).checkpoint())?.runs.length, 2);
+    journal.record(1, DIGESTS[1] ?? '');
+    assert.deepEqual(await journal.checkpoint(), checkpointAt(CONTENT, CONTENT.length));
+  });
+
+  it('knows whether runs are still there', async (test) => {
+    const { journal } = await newPart(test, 2);
+    const there = checkpointAt(CONTENT, 2 * BLOCK_BYTES).runs;
+    assert.equal(await journal.holds(there), true);
+    assert.equal(await journal.holds(checkpointAt(CONTENT, BLOCK_BYTES).runs), false);
+    assert.equal(await journal.holds([...there, { offset: 2 * BLOCK_BYTES, end: CONTENT.length, digest: '' }]), false);
   });
 
   it('says who writes, and forgets blocks when it is handed on', async (test) => {
@@ -66,11 +91,14 @@ describe('PartJournal', () => {
     assert.deepEqual((await reread(handle)).header.owner, await thisProcess());
     await journal.hand(null);
     assert.equal((await reread(handle)).header.owner, null);
-    await journal.hand(await thisProcess(), 2 * BLOCK_BYTES);
+    await journal.hand(await thisProcess(), [{ offset: 0, end: 2 * BLOCK_BYTES }]);
     assert.deepEqual((await reread(handle)).header.owner, await thisProcess());
     assert.deepEqual(await journal.checkpoint(), checkpointAt(CONTENT, 2 * BLOCK_BYTES));
-    await journal.hand(null, CONTENT.length);
+    await journal.hand(null, [{ offset: 0, end: CONTENT.length }]);
     assert.deepEqual(await journal.checkpoint(), checkpointAt(CONTENT, 2 * BLOCK_BYTES));
+    await addBlocks(handle, journal, 2, 3);
+    await journal.hand(null, [{ offset: 2 * BLOCK_BYTES, end: CONTENT.length }]);
+    assert.deepEqual(await journal.checkpoint(), scatteredAt(CONTENT, [[2 * BLOCK_BYTES, CONTENT.length]]));
   });
 
   it('leaves the content alone in the file when it is removed, and can be put back as it was', async (test) => {
@@ -94,12 +122,16 @@ describe('PartJournal', () => {
       }
     });
 
-    it('keeps what is before the first block that did not reach the disk', async (test) => {
+    it('keeps what did reach the disk', async (test) => {
       const { file, handle } = await newPart(test, 3);
       await fromEarlierStart(file);
       await corrupt(file, BLOCK_BYTES + 17);
-      assert.deepEqual(await (await reread(handle)).checkpoint(), checkpointAt(CONTENT, BLOCK_BYTES));
-      await corrupt(file, 0);
+      const left = scatteredAt(CONTENT, [
+        [0, BLOCK_BYTES],
+        [2 * BLOCK_BYTES, CONTENT.length],
+      ]);
+      assert.deepEqual(await (await reread(handle)).checkpoint(), left);
+      for (const at of [0, 2 * BLOCK_BYTES]) await corrupt(file, at);
       assert.equal(await (await reread(handle)).checkpoint(), undefined);
     });
 
@@ -107,7 +139,7 @@ describe('PartJournal', () => {
       const { file, handle } = await newPart(test, 3);
       await fromEarlierStart(file);
       const journal = await reread(handle);
-      await journal.hand(await thisProcess(), 2 * BLOCK_BYTES);
+      await journal.hand(await thisProcess(), [{ offset: 0, end: 2 * BLOCK_BYTES }]);
       assert.equal((await reread(handle)).header.boot, (await thisProcess()).boot);
       await journal.hand(null);
       assert.equal((await reread(handle)).header.boot, (await thisProcess()).boot);

@@ -17,6 +17,7 @@ checkLeaks();
 
 const SIZE = 2 * BLOCK_BYTES + 10;
 const DIGESTS = digestsOf(pattern(SIZE));
+const ALL = { offset: 0, end: SIZE };
 
 const newJournal = async (test: TestContext) => {
   const handle = await open(join(await temporaryFolder(test), 'part'), 'wx+');
@@ -34,10 +35,10 @@ describe('recordBlocks', () => {
     const progress = new Subject<Progress>();
     const steps = [1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, SIZE - 1, SIZE];
     const done = new Promise<void>((resolve) => {
-      progress.pipe(recordBlocks(journal, from(DIGESTS), 0)).subscribe({
+      progress.pipe(recordBlocks(journal, from(DIGESTS), ALL)).subscribe({
         next: () => {
           void journal.checkpoint().then((checkpoint) => {
-            offsets.push(checkpoint?.offset);
+            offsets.push(checkpoint?.runs.at(-1)?.end);
             const step = steps[offsets.length];
             if (step === undefined) progress.complete();
             else progress.next(at(step));
@@ -55,22 +56,24 @@ describe('recordBlocks', () => {
   it('passes all progress on, in order, and completes when the last block is noted', async (test) => {
     const { journal } = await newJournal(test);
     const progress = [1, 5, BLOCK_BYTES + 3, SIZE].map(at);
-    assert.deepEqual(await valuesOf(from(progress).pipe(recordBlocks(journal, from(DIGESTS), 0))), progress);
-    assert.equal((await journal.checkpoint())?.offset, SIZE);
+    assert.deepEqual(await valuesOf(from(progress).pipe(recordBlocks(journal, from(DIGESTS), ALL))), progress);
+    assert.equal((await journal.checkpoint())?.runs.at(-1)?.end, SIZE);
   });
 
   it('notes no block whose digest is not known', async (test) => {
     const { journal } = await newJournal(test);
-    await valuesOf(from([at(SIZE)]).pipe(recordBlocks(journal, from(DIGESTS.slice(0, 1)), 0)));
-    assert.equal((await journal.checkpoint())?.offset, BLOCK_BYTES);
+    await valuesOf(from([at(SIZE)]).pipe(recordBlocks(journal, from(DIGESTS.slice(0, 1)), ALL)));
+    assert.equal((await journal.checkpoint())?.runs.at(-1)?.end, BLOCK_BYTES);
   });
 
   it('begins to count where the content does', async (test) => {
     const { journal } = await newJournal(test);
     journal.record(0, DIGESTS[0] ?? '');
-    await valuesOf(from([at(SIZE)]).pipe(recordBlocks(journal, from(DIGESTS.slice(1)), BLOCK_BYTES)));
+    await valuesOf(
+      from([at(SIZE)]).pipe(recordBlocks(journal, from(DIGESTS.slice(1)), { offset: BLOCK_BYTES, end: SIZE })),
+    );
     assert.deepEqual(
-      [(await journal.checkpoint())?.offset, (await journal.checkpoint())?.digest],
+      [(await journal.checkpoint())?.runs.at(-1)?.end, (await journal.checkpoint())?.runs.at(-1)?.digest],
       [SIZE, DIGESTS.at(-1)],
     );
   });
@@ -78,8 +81,8 @@ describe('recordBlocks', () => {
   it('has nothing to note behind the end', async (test) => {
     const { journal } = await newJournal(test);
     for (const [index, digest] of DIGESTS.entries()) journal.record(index, digest);
-    await valuesOf(from<Progress[]>([]).pipe(recordBlocks(journal, NEVER, SIZE)));
-    assert.equal((await journal.checkpoint())?.offset, SIZE);
+    await valuesOf(from<Progress[]>([]).pipe(recordBlocks(journal, NEVER, { offset: SIZE, end: SIZE })));
+    assert.equal((await journal.checkpoint())?.runs.at(-1)?.end, SIZE);
   });
 
   it('fails with the journal, the content and the digests', async (test) => {
@@ -87,10 +90,10 @@ describe('recordBlocks', () => {
     const failure = new Error('broken');
     const failing = new Subject<never>();
     failing.error(failure);
-    await assert.rejects(valuesOf(failing.pipe(recordBlocks(journal, NEVER, 0))), failure);
-    await assert.rejects(valuesOf(from([at(SIZE)]).pipe(recordBlocks(journal, failing, 0))), failure);
+    await assert.rejects(valuesOf(failing.pipe(recordBlocks(journal, NEVER, ALL))), failure);
+    await assert.rejects(valuesOf(from([at(SIZE)]).pipe(recordBlocks(journal, failing, ALL))), failure);
     await handle.close();
-    const behindClose$ = concat(of(at(SIZE)), NEVER).pipe(recordBlocks(journal, from(DIGESTS), 0));
+    const behindClose$ = concat(of(at(SIZE)), NEVER).pipe(recordBlocks(journal, from(DIGESTS), ALL));
     await assert.rejects(valuesOf(behindClose$), { code: 'EBADF' });
   });
 
@@ -101,8 +104,8 @@ describe('recordBlocks', () => {
       of(at(2 * BLOCK_BYTES)),
       throwError(() => failure),
     );
-    await assert.rejects(valuesOf(failing$.pipe(recordBlocks(journal, from(DIGESTS), 0))), failure);
-    assert.equal((await journal.checkpoint())?.offset, 2 * BLOCK_BYTES);
+    await assert.rejects(valuesOf(failing$.pipe(recordBlocks(journal, from(DIGESTS), ALL))), failure);
+    assert.equal((await journal.checkpoint())?.runs.at(-1)?.end, 2 * BLOCK_BYTES);
   });
 
   it('listens to nobody any more once it is unsubscribed', async (test) => {
@@ -110,7 +113,7 @@ describe('recordBlocks', () => {
     const progress = new Subject<Progress>();
     const digest = new Subject<string>();
     progress
-      .pipe(recordBlocks(journal, digest, 0))
+      .pipe(recordBlocks(journal, digest, ALL))
       .subscribe({ error: unexpected })
       .unsubscribe();
     assert.deepEqual([progress.observed, digest.observed], [false, false]);

@@ -12,7 +12,7 @@ import { assertSameContent, contentBehind, findLeftover, keepable } from '../../
 import { bytesOf, pattern, valuesOf } from '../helpers/collect.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
-import { MODIFIED, checkpointAt, corrupt } from '../helpers/kept-part.ts';
+import { MODIFIED, checkpointAt, corrupt, scatteredAt } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { stubStore } from '../helpers/stub-store.ts';
 
@@ -60,18 +60,29 @@ describe('assertSameContent', () => {
     ]);
   });
 
+  const first = HAVE.runs[0] ?? assert.fail();
+  const run = (lie: Partial<typeof first>) => ({ runs: [{ ...first, ...lie }] });
   const LIES: Readonly<Record<string, Partial<Checkpoint>>> = {
     'another length': { size: CONTENT.length + 1 },
     'another time': { modified: MODIFIED + 1 },
-    'an offset of 0': { offset: 0 },
-    'a negative offset': { offset: -BLOCK_BYTES },
-    'an offset inside a block': { offset: 2 * BLOCK_BYTES + 1 },
-    'an offset behind the end': { offset: 4 * BLOCK_BYTES },
-    'the largest offset there is': { offset: Number.MAX_SAFE_INTEGER },
-    'an offset that is no number': { offset: Number.NaN },
-    'half an offset': { offset: BLOCK_BYTES + 0.5 },
-    'the digest of another block': { digest: checkpointAt(CONTENT, BLOCK_BYTES).digest },
-    'no digest': { digest: '' },
+    'no run at all': { runs: [] },
+    'a run that ends at 0': run({ end: 0 }),
+    'a run that ends before 0': run({ end: -BLOCK_BYTES }),
+    'a run that ends inside a block': run({ end: 2 * BLOCK_BYTES + 1 }),
+    'a run that ends behind the end': run({ end: 4 * BLOCK_BYTES }),
+    'a run to the largest number there is': run({ end: Number.MAX_SAFE_INTEGER }),
+    'a run to no number': run({ end: Number.NaN }),
+    'a run to half a byte': run({ end: BLOCK_BYTES + 0.5 }),
+    'a run that begins inside a block': run({ offset: 1 }),
+    'a run that begins before 0': run({ offset: -BLOCK_BYTES }),
+    'a run without a block': run({ offset: 2 * BLOCK_BYTES }),
+    'runs that overlap': { runs: [first, { ...first, offset: BLOCK_BYTES }] },
+    'runs in another order': scatteredAt(CONTENT, [
+      [3 * BLOCK_BYTES, CONTENT.length],
+      [0, BLOCK_BYTES],
+    ]),
+    'the digest of another block': run({ digest: checkpointAt(CONTENT, BLOCK_BYTES).runs[0]?.digest ?? '' }),
+    'no digest': run({ digest: '' }),
     'another algorithm': { algorithm: 'blake3' },
     'an algorithm that nobody knows': { algorithm: 'md5' as never },
   };
@@ -82,6 +93,21 @@ describe('assertSameContent', () => {
       assert.ok(reads.length <= 1);
       assert.ok(reads.every(([start, end]) => end - start <= BLOCK_BYTES));
     });
+
+  it('reads the last block of each run', async (test) => {
+    const { reads, file } = watchReads(await openFile(test));
+    const have = scatteredAt(CONTENT, [
+      [0, BLOCK_BYTES],
+      [2 * BLOCK_BYTES, CONTENT.length],
+    ]);
+    await assertSameContent(file, have);
+    assert.deepEqual(reads, [
+      [0, BLOCK_BYTES],
+      [3 * BLOCK_BYTES, CONTENT.length],
+    ]);
+    const other = await openFile(test, (path) => corrupt(path, 3 * BLOCK_BYTES));
+    await failsWith('OFFSET_MISMATCH', assertSameContent(other, have));
+  });
 
   it('refuses a file with another last block, and overlooks what is before it', async (test) => {
     const last = await openFile(test, (path) => corrupt(path, 2 * BLOCK_BYTES - 1));
@@ -94,10 +120,10 @@ describe('contentBehind', () => {
   for (const isLent of [false, true])
     it(`is the rest of the file${isLent ? ', also where its memory is lent' : ''}`, async (test) => {
       const source = contentBehind(await openFile(test), HAVE);
-      if (!isLent) assert.ok((await bytesOf(source)).equals(CONTENT.subarray(HAVE.offset)));
+      if (!isLent) assert.ok((await bytesOf(source)).equals(CONTENT.subarray(2 * BLOCK_BYTES)));
       else {
         const progress = await valuesOf(pumpWithin({ lend: true })(source, toNothing()));
-        assert.equal(progress.at(-1)?.bytes, CONTENT.length - HAVE.offset);
+        assert.equal(progress.at(-1)?.bytes, CONTENT.length - 2 * BLOCK_BYTES);
       }
     });
 
@@ -123,7 +149,7 @@ describe('findLeftover', () => {
   it('tells how much is dropped where the store has another content', async () => {
     for (const other of [{ size: HAVE.size + 1 }, { modified: HAVE.modified + 1 }])
       assert.deepEqual(await findLeftover(storeWith({ ...HAVE, ...other }), ['file'], content), {
-        dropped: HAVE.offset,
+        dropped: 2 * BLOCK_BYTES,
       });
   });
 

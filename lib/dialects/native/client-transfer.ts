@@ -22,20 +22,32 @@ import {
 import { ProtocolError, RemoteError, VerificationError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import type { DigestName } from '../../operators/digest.ts';
+import { BLOCK_BYTES } from '../../protocol/block.ts';
+import type { Entry } from '../../protocol/entry.ts';
 import { checkPath } from '../../protocol/path.ts';
-import type { Checkpoint } from '../../store/checkpoint.ts';
-import type { LendingSource, Progress } from '../../streams/flow.ts';
+import { type Checkpoint, type ContentIdentity, type VerifiedRun, leadingRun } from '../../store/checkpoint.ts';
+import type { Progress } from '../../streams/flow.ts';
 import { pumpWithin } from '../../streams/pump.ts';
-import type { Valve } from '../../streams/valve.ts';
-import type { Leftover } from '../../transfer/checkpoints.ts';
+import { sourceThrough } from '../../streams/source-through.ts';
+import { type Leftover, leadingPart } from '../../transfer/checkpoints.ts';
+import { besideRanges } from '../../transfer/ranges.ts';
 import { type TreeCount, pumpTree } from '../../transfer/tree.ts';
-import type { Download, DownloadTree, Reply, Upload, UploadTree } from '../session.ts';
+import type {
+  Download,
+  DownloadSegments,
+  DownloadTree,
+  Reply,
+  Upload,
+  UploadSegments,
+  UploadTree,
+} from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
 import { type ContentOptions, receiveContent, sendContent } from './content.ts';
-import { type DataOffer, awaitOnOwnPort } from './data-connections.ts';
+import { type DataOffer, awaitOnOwnPort, awaitPeer, connectData } from './data-connections.ts';
 import { DataDialler } from './data-dialler.ts';
 import type { Liveness } from './liveness.ts';
-import { type ContentProof, type ReplyMessage, remoteError } from './messages.ts';
+import { type ContentProof, type ReplyMessage, type Request, remoteError } from './messages.ts';
+import { type SegmentOptions, receiveSegments, sendSegments } from './segment-content.ts';
 import { type PulseLimits, TransferPulse } from './transfer-pulse.ts';
 import { receiveTree, sendTree } from './tree-content.ts';
 import { waitForReason } from './wait-for-reason.ts';
@@ -81,6 +93,8 @@ interface Answered {
 
 type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 
+type GetWords = Pick<Extract<Request, { type: 'get' }>, 'resume' | 'segments' | 'kept'>;
+
 /** Gets and puts, as the client speaks them. */
 export class ClientTransfer {
   readonly #options: ClientTransferOptions;
@@ -92,55 +106,107 @@ export class ClientTransfer {
   }
 
   /** Runs a download: progress while the sink takes it, `completed` when the server was told that it is kept. */
-  download({ path, resume: have, to }: Download): Observable<Reply> {
-    const resume = this.#resumeWords(have);
-    return this.#request({ type: 'get', path: [...path], ...resume }, ({ reply, request, pulse, socket$, failing }) => {
+  download({ path, resume: have, to, segments }: Download): Observable<Reply> {
+    const words = this.#getWords(have, segments);
+    return this.#request({ type: 'get', path: [...path], ...words }, (answered) => {
+      const { reply, request } = answered;
       if (reply.type === 'completed') return EMPTY;
-      const { entry, offset = 0 } = reply as Accepted;
-      if (entry === undefined) throw new ProtocolError('MESSAGE_INVALID', 'the server did not say what it will send');
-      assertAsAsked({ ...entry, offset }, resume.resume);
+      const accepted = reply as Accepted;
       let kept: ContentProof = { bytes: 0, digest: '' };
-      const block$ = new Subject<string>();
-      const { size, modified, mode } = entry;
-      const options = {
-        ...this.#content(pulse, offset, (proof) => (kept = proof)),
-        size,
-        onBlock: (digest: string) => block$.next(digest),
-      };
-      const blocks = { algorithm: this.#options.digestName, digest$: block$.asObservable() };
+      const onProof = (proof: ContentProof) => (kept = proof);
+      const progress$ = accepted.segments
+        ? this.#takeSegments(accepted, answered, { words, have, segments }, onProof)
+        : this.#takeContent(accepted, answered, words.resume, to, onProof);
       return concat(
-        socket$.pipe(
-          waitForReason(),
-          mergeMap((socket) => {
-            // The sink shall hear the server's reason: what it keeps of a content depends on why that ends.
-            const source = through(receiveContent(socket, options), (bytes$) => bytes$.pipe(waitForReason(), failing));
-            return lendingPump(source, to({ size, modified, mode, offset, blocks })).pipe(
-              // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
-              finalize(() => socket.destroy()),
-            );
-          }),
-          map(progressReply),
-        ),
+        progress$.pipe(map(progressReply)),
         defer(() => concat(request.confirm(kept), of<Reply>({ type: 'completed', bytes: kept.bytes }))),
       );
     });
   }
 
+  #takeContent(
+    { entry, offset = 0 }: Accepted,
+    { pulse, socket$, failing }: Answered,
+    resume: GetWords['resume'],
+    to: Download['to'],
+    onProof: (proof: ContentProof) => void,
+  ): Observable<Progress> {
+    const { size, modified, mode } = assertTold(entry);
+    assertAsAsked({ offset, size, modified }, resume);
+    const block$ = new Subject<string>();
+    const onBlock = (digest: string) => block$.next(digest);
+    const options = { ...this.#content(pulse, offset, onProof), size, onBlock };
+    const blocks = { algorithm: this.#options.digestName, digest$: block$.asObservable() };
+    return socket$.pipe(
+      waitForReason(),
+      mergeMap((socket) => {
+        // The sink shall hear the server's reason: what it keeps of a content depends on why that ends.
+        const source = sourceThrough(receiveContent(socket, options), (bytes$) =>
+          bytes$.pipe(waitForReason(), failing),
+        );
+        return lendingPump(source, to({ size, modified, mode, offset, blocks })).pipe(
+          // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
+          finalize(() => socket.destroy()),
+        );
+      }),
+    );
+  }
+
+  #takeSegments(
+    accepted: Accepted,
+    { pulse, failing }: Answered,
+    { words, have: there, segments }: Pick<Download, 'segments'> & { words: GetWords; have: Checkpoint | undefined },
+    onProof: (proof: ContentProof) => void,
+  ): Observable<Progress> {
+    const { size, modified, mode } = assertTold(accepted.entry);
+    if (words.segments === undefined || segments === undefined) throw notAsked('in segments');
+    // What the server was not told of, it cannot have left out.
+    const told = words.kept ? there : words.resume && leadingPart(there);
+    if (told && (told.size !== size || told.modified !== modified)) throw notAsked('with another content');
+    const options = this.#segments(accepted, size, pulse, onProof);
+    const { ranges, digestName: algorithm } = options;
+    const have = besideRanges(told, ranges, size);
+    return segments.to({ size, modified, mode, ranges, have, algorithm })(receiveSegments(options, failing));
+  }
+
   /** Runs an upload: progress while the connection takes it, `completed` when the server says that it is kept. */
-  upload({ path, from, size, modified, keepTime, mode, overwrite, fsync, resume }: Upload): Observable<Reply> {
+  upload({ path, from, segments, ...upload }: Upload): Observable<Reply> {
+    const { size, modified, keepTime, mode, overwrite, fsync, resume } = upload;
     const about = { size, modified, keepTime, mode, overwrite, fsync, resume };
+    // Whoever goes on with something has to know of segments: the server may have it in several places.
+    const asked = size !== undefined && size > BLOCK_BYTES ? this.#mayAsk(segments, resume === true) : undefined;
+    const words = { ...about, ...(asked && { segments: asked.count }) };
     let sent: ContentProof | undefined;
-    return this.#request({ ...about, type: 'put', path: [...path] }, ({ reply, pulse, socket$ }) => {
+    const onProof = (proof: ContentProof) => (sent = proof);
+    return this.#request({ ...words, type: 'put', path: [...path] }, ({ reply, pulse, socket$ }) => {
       if (reply.type === 'skipped') return of<Reply>({ type: 'skipped' });
       if (reply.type === 'completed') return of<Reply>({ type: 'completed', bytes: assertSame(reply, sent).bytes });
-      const there = this.#leftoverOf(reply as Accepted, about);
-      const content = this.#content(pulse, there.have?.offset ?? 0, (proof) => (sent = proof));
+      const accepted = reply as Accepted;
+      const there = this.#leftoverOf(accepted, about);
+      if (accepted.segments) return this.#giveSegments(accepted, pulse, asked, { size, there }, onProof);
+      const content = this.#content(pulse, leadingRun(there.have)?.end ?? 0, onProof);
       return socket$.pipe(
         mergeMap((socket) => lendingPump(from(there), sendContent(socket, content))),
         waitForReason(),
         map(progressReply),
       );
     });
+  }
+
+  #giveSegments(
+    accepted: Accepted,
+    pulse: TransferPulse,
+    asked: UploadSegments | undefined,
+    { size, there }: { readonly size: number | undefined; readonly there: Leftover },
+    onProof: (proof: ContentProof) => void,
+  ): Observable<Reply> {
+    if (asked === undefined || size === undefined) throw notAsked('in segments');
+    const options = this.#segments(accepted, size, pulse, onProof);
+    const have = besideRanges(there.have, options.ranges, size);
+    return asked.from(options.ranges, { ...there, have }).pipe(
+      mergeMap((segments) => sendSegments(segments, options)),
+      map(progressReply),
+    );
   }
 
   /** Runs the download of a tree: how it is doing, and at last what came of it when the server was told. */
@@ -201,19 +267,37 @@ export class ClientTransfer {
     });
   }
 
-  /** A checkpoint as a get says it; one of another digest than the session's means nothing to the server. */
-  #resumeWords(have: Checkpoint | undefined): { resume?: Omit<Checkpoint, 'algorithm'> } {
-    if (have?.algorithm !== this.#options.digestName) return {};
-    const { offset, size, modified, digest } = have;
-    return { resume: { offset, size, modified, digest } };
+  /**
+   * What a get says of what is here already, and of segments. A checkpoint of another digest than the session's means
+   * nothing to the server, and what is behind a hole only to one that knows of segments.
+   */
+  #getWords(have: Checkpoint | undefined, segments: DownloadSegments | undefined): GetWords {
+    const isUsable = have?.algorithm === this.#options.digestName;
+    const { size = 0, modified = 0, runs = [] } = isUsable ? have : {};
+    const first = isUsable ? leadingRun(have) : undefined;
+    const isScattered = runs.length > (first ? 1 : 0);
+    const asked = this.#mayAsk(segments, isScattered);
+    return {
+      ...(first && { resume: { offset: first.end, size, modified, digest: first.digest } }),
+      ...(asked && { segments: asked.count }),
+      ...(asked && isScattered && { kept: { size, modified, runs: [...runs] } }),
+    };
+  }
+
+  /** Segments where it makes sense to ask for them; the token of a side that listens is for one connection. */
+  #mayAsk<S extends { readonly count: number }>(segments: S | undefined, isNeeded: boolean): S | undefined {
+    if (segments === undefined || this.#options.listener === 'client') return undefined;
+    return segments.count > 1 || isNeeded ? segments : undefined;
   }
 
   /** What the server says that it has of an upload, or of another content in its place. */
-  #leftoverOf({ offset = 0, digest, dropped }: Accepted, { size, modified, resume }: Partial<Upload>): Leftover {
-    if (offset === 0) return dropped === undefined ? {} : { dropped };
-    if (!resume || size === undefined || modified === undefined || digest === undefined)
-      throw new ProtocolError('OFFSET_MISMATCH', `the server goes on at ${offset}, which was not asked for`);
-    return { have: { offset, size, modified, digest, algorithm: this.#options.digestName } };
+  #leftoverOf(accepted: Accepted, { size, modified, resume }: Partial<Upload>): Leftover {
+    const { offset = 0, digest, kept, dropped } = accepted;
+    if (offset === 0 && kept === undefined) return { dropped };
+    const first: readonly VerifiedRun[] = digest === undefined ? [] : [{ offset: 0, end: offset, digest }];
+    const runs = kept ?? first;
+    if (!resume || size === undefined || modified === undefined || runs.length === 0) throw notAsked(`at ${offset}`);
+    return { have: { size, modified, runs, algorithm: this.#options.digestName } };
   }
 
   #request(words: RequestWords, answer: (context: Answered) => Observable<Reply>): Observable<Reply> {
@@ -236,7 +320,7 @@ export class ClientTransfer {
             if (reply.type === 'waiting') return (pulse.restsThere(), EMPTY);
             assertExpected(reply);
             if (reply.type === 'accepted') pulse.restsHereWhile(() => true);
-            const socket$ = reply.type === 'accepted' ? plan.connect(reply) : EMPTY;
+            const socket$ = reply.type === 'accepted' && !reply.segments ? plan.connect(reply) : EMPTY;
             return answer({ reply, request, pulse, socket$, failing: takeUntil(contentFailure) });
           }),
         );
@@ -258,8 +342,7 @@ export class ClientTransfer {
       map((dial) => ({
         words: {},
         connect: ({ port, token }: Accepted) => {
-          if (port === undefined || token === undefined)
-            throw new ProtocolError('MESSAGE_INVALID', 'the server named no data port');
+          if (port === undefined || token === undefined) throw noPort();
           return dial({ port, token });
         },
       })),
@@ -270,6 +353,20 @@ export class ClientTransfer {
     const { digestName, checked, maxFrame } = this.#options;
     return { digestName, checked, maxFrame, offset, pulse, onProof };
   }
+
+  #segments(
+    { port, segments = [] }: Accepted,
+    size: number,
+    pulse: TransferPulse,
+    onProof: (proof: ContentProof) => void,
+  ): SegmentOptions {
+    const { serverAddress, dataMs } = this.#options;
+    if (port === undefined) throw noPort();
+    const ranges = segments.map(({ offset, end }) => ({ offset, end }));
+    const socketOf = (index: number) =>
+      connectData(serverAddress, { port, token: segments[index]?.token ?? '' }, dataMs);
+    return { ...this.#content(pulse, 0, onProof), pulse, size, ranges, socketOf };
+  }
 }
 
 /** A plan in which this side listens: it lasts until it is unsubscribed, and closes a connection that nobody took. */
@@ -278,11 +375,7 @@ const planListening = (ownAddress: string, dataMs: number): Observable<DataPlan>
     const arrived$ = new ReplaySubject<Socket>(1);
     let untaken: Socket | undefined;
     const take = () => arrived$.pipe(map((socket) => ((untaken = undefined), socket)));
-    const waiting = awaitOnOwnPort(
-      ownAddress,
-      'ephemeral',
-      dataMs,
-    )((data) => {
+    const waiting = awaitPeer(awaitOnOwnPort(ownAddress, 'ephemeral', dataMs), (data) => {
       subscriber.next({ words: { data }, connect: take });
       return NEVER;
     }).subscribe({
@@ -303,21 +396,25 @@ const NOTHING_YET: TreeCount = { files: 0, bytes: 0, skipped: 0, failed: 0 };
 
 const treeReply = (count: TreeCount): Reply => ({ type: 'tree-progress', ...count });
 
-/** What comes behind an offset has to be of the content that was asked for, or two of them would become one file. */
-const assertAsAsked = (
-  { offset, size, modified }: Pick<Checkpoint, 'offset' | 'size' | 'modified'>,
-  asked: Omit<Checkpoint, 'algorithm'> | undefined,
-): void => {
-  if (offset !== (asked?.offset ?? 0))
-    throw new ProtocolError('OFFSET_MISMATCH', `the server goes on at ${offset}, which was not asked for`);
-  if (asked !== undefined && (size !== asked.size || modified !== asked.modified))
-    throw new ProtocolError('OFFSET_MISMATCH', 'the server goes on with another content than was asked for');
+const assertTold = (entry: Accepted['entry']): Entry => {
+  if (entry === undefined) throw new ProtocolError('MESSAGE_INVALID', 'the server did not say what it will send');
+  return entry;
 };
 
-const through = (source: LendingSource, operator: MonoTypeOperatorFunction<Buffer>): LendingSource =>
-  Object.assign((open$: Observable<boolean>) => source(open$).pipe(operator), {
-    lend: (valve: Valve) => source.lend(valve).pipe(operator),
-  });
+const noPort = () => new ProtocolError('MESSAGE_INVALID', 'the server named no data port');
+
+/** What comes behind an offset has to be of the content that was asked for, or two of them would become one file. */
+const assertAsAsked = (
+  { offset, size, modified }: ContentIdentity & { readonly offset: number },
+  asked: GetWords['resume'],
+): void => {
+  if (offset !== (asked?.offset ?? 0)) throw notAsked(`at ${offset}`);
+  if (asked !== undefined && (size !== asked.size || modified !== asked.modified))
+    throw notAsked('with another content');
+};
+
+const notAsked = (how: string) =>
+  new ProtocolError('OFFSET_MISMATCH', `the server goes on ${how}, which was not asked for`);
 
 const progressReply = ({ bytes }: Progress): Reply => ({ type: 'progress', bytes });
 

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { Observable, type Subscription, concat, concatMap, defer, map, of, tap } from 'rxjs';
+import { Observable, type Subscription, concat, concatMap, defer, map, mergeMap, of, tap } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import type { DigestName } from '../../operators/digest.ts';
 import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
@@ -12,7 +12,8 @@ import type { Valve } from '../../streams/valve.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentWriter } from './content-writer.ts';
 import type { ContentProof } from './messages.ts';
-import type { TransferPulse } from './transfer-pulse.ts';
+import type { ContentPulse } from './transfer-pulse.ts';
+import { waitForReason } from './wait-for-reason.ts';
 
 export interface ContentOptions {
   readonly digestName: DigestName;
@@ -23,7 +24,7 @@ export interface ContentOptions {
   /** Whether messages carry a check, those of the data connection too. @default false */
   readonly checked?: boolean | undefined;
   /** Told of every piece that moves, and how to tell whether a rest is this side's. */
-  readonly pulse: TransferPulse;
+  readonly pulse: ContentPulse;
   /** Told once what the content was, before the stream completes. */
   readonly onProof: (proof: ContentProof) => void;
 }
@@ -50,7 +51,7 @@ export const sendContent =
     const end$ = defer(() => {
       const { end, proof } = writer.finish();
       onProof(proof);
-      pulse.restsHereWhile(() => false);
+      pulse.ended(false);
       return of(end);
     });
     pulse.restsHereWhile(() => socket.writableLength === 0);
@@ -80,6 +81,18 @@ export const receiveContent = (socket: Socket, options: ReceiveOptions): Lending
     },
   );
 
+/** The same over a connection that is still to be made, and whose loss waits for its reason. */
+export const receiveContentOver = (socket$: Observable<Socket>, options: ReceiveOptions): LendingSource => {
+  const over = (receiveFrom: (source: LendingSource) => Observable<Buffer>) =>
+    socket$.pipe(
+      mergeMap((socket) => receiveFrom(receiveContent(socket, options))),
+      waitForReason(),
+    );
+  return Object.assign((open$: Observable<boolean>) => over((source) => source(open$)), {
+    lend: (valve: Valve) => over((source) => source.lend(valve)),
+  });
+};
+
 const receive = (
   socket: Socket,
   { pulse, onProof, onBlock, offset = 0, ...options }: ReceiveOptions,
@@ -104,7 +117,7 @@ const receive = (
             if (block.failed !== undefined) throw block.failed;
             if (block.proof === undefined) return;
             onProof(block.proof);
-            pulse.restsHereWhile(() => true);
+            pulse.ended(true);
             subscriber.complete();
           } catch (error) {
             subscriber.error(error);
@@ -116,7 +129,7 @@ const receive = (
   });
 
 /** While a receiver's own pipeline takes nothing, the rest is this side's. */
-export const restWhileClosed = (pulse: TransferPulse, open$: Observable<boolean>): Subscription => {
+export const restWhileClosed = (pulse: ContentPulse, open$: Observable<boolean>): Subscription => {
   let isOpen = true;
   pulse.restsHereWhile(() => !isOpen);
   return open$.subscribe({ next: (open) => (isOpen = open), error: () => undefined });

@@ -4,18 +4,21 @@ import {
   BehaviorSubject,
   type MonoTypeOperatorFunction,
   Observable,
+  type OperatorFunction,
   defer,
   filter,
   finalize,
   ignoreElements,
+  map,
   merge,
   mergeMap,
   of,
   switchMap,
   take,
+  takeUntil,
   tap,
-  throwError,
   timeout,
+  timer,
 } from 'rxjs';
 import { TimeoutError } from '../../errors/errors.ts';
 import { connect } from '../../net/connect.ts';
@@ -31,27 +34,55 @@ export interface DataOffer {
   readonly token: string;
 }
 
+/** The same for several connections of one transfer to one port, which their tokens tell apart. */
+export interface DataOffers {
+  readonly port: number;
+  readonly tokens: readonly string[];
+}
+
+/** A data connection that was offered, and which of them it is. */
+export interface DataConnection {
+  readonly index: number;
+  readonly socket: Socket;
+}
+
 /**
- * Makes one data connection by waiting for the peer: `announce` tells it the offer. Emits the socket, paused behind its
- * token, and completes; from then on it is the taker's. Errors with `DATA_TIMEOUT` or `LISTEN_FAILED`. Strangers are
- * turned away without disturbing the wait.
+ * Makes so many data connections by waiting for the peer: `announce` tells it the offers. Emits each socket, paused behind
+ * its token, and completes with the last; from then on they are the taker's. Errors with `DATA_TIMEOUT` or `LISTEN_FAILED`.
+ * Strangers are turned away without disturbing the wait.
  */
-export type AwaitPeer = (announce: (offer: DataOffer) => Observable<never>) => Observable<Socket>;
+export type AwaitPeers = (
+  count: number,
+  announce: (offers: DataOffers) => Observable<never>,
+) => Observable<DataConnection>;
+
+/** The same for a single one. */
+export const awaitPeer = (
+  awaitPeers: AwaitPeers,
+  announce: (offer: DataOffer) => Observable<never>,
+): Observable<Socket> =>
+  awaitPeers(1, ({ port, tokens: [token = ''] }) => announce({ port, token })).pipe(map(({ socket }) => socket));
 
 /** Connections on one port that may be without a token at a time; beyond it the one that waits longest is dropped. */
 const MAX_STRANGERS = 64;
 
-/** A fresh listener for each data connection, closed as soon as the peer is there. */
+/** A fresh listener for each transfer, closed as soon as the peer is there. */
 export const awaitOnOwnPort =
-  (host: string, ports: Exclude<DataPorts, 'same'>, deadlineMs: number): AwaitPeer =>
-  (announce) => {
-    const token = newToken();
-    const isPeer = (shown: string) => sameToken(shown, token);
+  (host: string, ports: Exclude<DataPorts, 'same'>, deadlineMs: number): AwaitPeers =>
+  (count, announce) => {
+    const tokens = newTokens(count);
+    const taken = new Set<number>();
+    const claim: Claim = (shown) => {
+      const index = tokens.findIndex((token) => sameToken(shown, token));
+      if (index < 0 || taken.has(index)) return undefined;
+      taken.add(index);
+      return index;
+    };
     return listenForData(host, ports).pipe(
       switchMap((listener) =>
-        merge(announce({ port: listener.port, token }), listener.socket$.pipe(admitPeers(isPeer, deadlineMs))),
+        merge(announce({ port: listener.port, tokens }), listener.socket$.pipe(admitPeers(claim, deadlineMs))),
       ),
-      take(1),
+      take(count),
       withDeadline(deadlineMs),
     );
   };
@@ -60,11 +91,11 @@ export const awaitOnOwnPort =
  * One port for the data connections of all transfers, open as long as it is subscribed. Emits once how a transfer waits
  * for its peer there. Errors with `LISTEN_FAILED`. Connections that were handed to their transfers outlive the port.
  */
-export const awaitOnOnePort = (host: string, port: number, deadlineMs: number): Observable<AwaitPeer> =>
+export const awaitOnOnePort = (host: string, port: number, deadlineMs: number): Observable<AwaitPeers> =>
   listen({ host, port }).pipe(
     switchMap((listener) => {
       const transfers = new SharedPort();
-      const deliver = (token: string, socket: Socket) => transfers.deliver(token, socket);
+      const deliver: Claim = (token, socket) => (transfers.deliver(token, socket) ? 0 : undefined);
       return merge(
         listener.socket$.pipe(admitPeers(deliver, deadlineMs), ignoreElements()),
         of(transfers.awaitOn(port, deadlineMs)),
@@ -84,11 +115,14 @@ export class SharedPort {
   }
 
   /** Waits for the peer of one transfer; `port` is the one that everybody connects to. */
-  awaitOn(port: number, deadlineMs: number): AwaitPeer {
-    return (announce) =>
+  awaitOn(port: number, deadlineMs: number): AwaitPeers {
+    return (count, announce) =>
       defer(() => {
-        const token = newToken();
-        return merge(announce({ port, token }), this.#expect(token)).pipe(take(1), withDeadline(deadlineMs));
+        const tokens = newTokens(count);
+        const expected = tokens.map((token, index) =>
+          this.#expect(token).pipe(map((socket): DataConnection => ({ index, socket }))),
+        );
+        return merge(announce({ port, tokens }), ...expected).pipe(take(count), withDeadline(deadlineMs));
       });
   }
 
@@ -102,12 +136,17 @@ export class SharedPort {
   #expect(token: string): Observable<Socket> {
     return new Observable((subscriber) => {
       const key = fingerprint(token);
-      this.#waiting.set(key, (socket) => subscriber.next(socket));
-      this.#waitingCount$.next(this.#waiting.size);
-      return () => {
+      const stopWaiting = () => {
         this.#waiting.delete(key);
         this.#waitingCount$.next(this.#waiting.size);
       };
+      this.#waiting.set(key, (socket) => {
+        stopWaiting();
+        subscriber.next(socket);
+        subscriber.complete();
+      });
+      this.#waitingCount$.next(this.#waiting.size);
+      return stopWaiting;
     });
   }
 }
@@ -126,7 +165,7 @@ export const isToken = (payload: Buffer): boolean =>
   payload.length === TOKEN_LENGTH && /^[0-9a-f]+$/.test(payload.toString('latin1'));
 
 /** Lets connections through whose token is claimed, whoever else knocks meanwhile. */
-const admitPeers = (claim: Claim, deadlineMs: number): MonoTypeOperatorFunction<Socket> => {
+const admitPeers = (claim: Claim, deadlineMs: number): OperatorFunction<Socket, DataConnection> => {
   const strangers = new Set<Socket>();
   return mergeMap((socket) => {
     const [oldest] = strangers;
@@ -140,34 +179,39 @@ const admitPeers = (claim: Claim, deadlineMs: number): MonoTypeOperatorFunction<
   });
 };
 
-/** Whether somebody waits for the bearer of a token; who says yes has the socket from then on. */
-type Claim = (token: string, socket: Socket) => boolean;
+/** Which connection the bearer of a token is, if somebody waits for it; who says so has the socket from then on. */
+type Claim = (token: string, socket: Socket) => number | undefined;
 
-/** Emits the socket if its token is claimed; closes it quietly if it is not. */
-const identify = (socket: Socket, claim: Claim, deadlineMs: number): Observable<Socket> =>
-  new Observable<Socket>((subscriber) => {
-    let known = false;
+/** Emits the connection if its token is claimed; closes it quietly if it is not. */
+const identify = (socket: Socket, claim: Claim, deadlineMs: number): Observable<DataConnection> =>
+  new Observable<DataConnection>((subscriber) => {
+    let index: number | undefined;
     const first = takeFrame(socket, TOKEN_LENGTH)
       .pipe(timeout({ first: deadlineMs }))
       .subscribe({
         next: (payload) => {
-          known = claim(payload.toString('latin1'), socket);
-          if (known) subscriber.next(socket);
+          index = claim(payload.toString('latin1'), socket);
+          if (index !== undefined) subscriber.next({ index, socket });
         },
         error: () => subscriber.complete(),
         complete: () => subscriber.complete(),
       });
     return () => {
       first.unsubscribe();
-      if (!known) socket.destroy();
+      if (index === undefined) socket.destroy();
     };
   });
 
-const withDeadline = (deadlineMs: number): MonoTypeOperatorFunction<Socket> =>
-  timeout({
-    first: deadlineMs,
-    with: () =>
-      throwError(() => new TimeoutError('DATA_TIMEOUT', `no data connection came within ${deadlineMs / 1000} s`)),
-  });
+/** For the last of them as for the first: who has come does not give the others more time. */
+const withDeadline = (deadlineMs: number): MonoTypeOperatorFunction<DataConnection> =>
+  takeUntil(
+    timer(deadlineMs).pipe(
+      map(() => {
+        throw new TimeoutError('DATA_TIMEOUT', `no data connection came within ${deadlineMs / 1000} s`);
+      }),
+    ),
+  );
+
+const newTokens = (count: number): string[] => Array.from({ length: count }, newToken);
 
 const fingerprint = (token: string): string => createHash('sha256').update(token).digest('base64');

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type ErrorCode, isErrorCode } from '../../errors/codes.ts';
 import { type SluiceError, ProtocolError, RemoteError } from '../../errors/errors.ts';
 import { DIGEST_NAMES } from '../../operators/digest.ts';
+import { BLOCK_BYTES, MAX_RANGES } from '../../protocol/block.ts';
 import { ENTRY_KINDS, MAX_TIME, MODE_BITS, PERMISSION_BITS } from '../../protocol/entry.ts';
 import { assertChecked, withCheck } from '../../protocol/message-check.ts';
 import { MAX_SEGMENTS, MAX_SEGMENT_BYTES } from '../../protocol/path.ts';
@@ -41,6 +42,18 @@ const data = v.optional(v.object({ port, token }));
 /** How much of a content the taker of a get has: verified blocks of the file that had this size and time. */
 const resume = v.object({ offset: v.pipe(count, v.minValue(1)), size: count, modified: time, digest: digestText });
 
+/** From a block's start on; where it may end depends on the content's length. */
+const range = { offset: v.pipe(count, v.multipleOf(BLOCK_BYTES)), end: v.pipe(count, v.minValue(1)) };
+
+/** Verified blocks that are there, where they are more than the first ones. */
+const runs = v.pipe(v.array(v.object({ ...range, digest: digestText })), v.minLength(1), v.maxLength(MAX_RANGES));
+
+/** The ranges in which a content will come, each over a data connection of its own. */
+const segments = v.pipe(v.array(v.object({ ...range, token })), v.minLength(1), v.maxLength(MAX_RANGES));
+
+/** How many segments a client would like. */
+const segmentCount = v.pipe(v.number(), v.integer(), v.minValue(1));
+
 const message = <T extends string, E extends v.ObjectEntries>(type: T, entries: E) =>
   v.object({ type: v.literal(type), ...entries });
 
@@ -58,7 +71,14 @@ const REQUESTS = v.variant('type', [
   message('list', { id, path, cursor: v.optional(cursor) }),
   message('stat', { id, path }),
   message('hash', { id, path, algorithm: v.picklist(DIGEST_NAMES) }),
-  message('get', { id, path, resume: v.optional(resume), data }),
+  message('get', {
+    id,
+    path,
+    resume: v.optional(resume),
+    segments: v.optional(segmentCount),
+    kept: v.optional(v.object({ size: count, modified: time, runs })),
+    data,
+  }),
   message('put', {
     id,
     path,
@@ -69,6 +89,7 @@ const REQUESTS = v.variant('type', [
     overwrite: v.optional(v.picklist(OVERWRITE_POLICIES)),
     fsync: v.optional(v.boolean()),
     resume: v.optional(v.boolean()),
+    segments: v.optional(segmentCount),
     data,
   }),
   message('get-tree', { id, path, data }),
@@ -111,6 +132,8 @@ const REPLIES = v.variant('type', [
     dropped: v.optional(count),
     port: v.optional(port),
     token: v.optional(token),
+    segments: v.optional(segments),
+    kept: v.optional(runs),
   }),
   message('completed', {
     id,

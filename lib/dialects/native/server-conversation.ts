@@ -216,17 +216,18 @@ export class ServerConversation {
       case 'get': {
         const transfer = new ServerTransfer(this.#options, request, running);
         const to = transfer.sinkFor.bind(transfer);
-        return { type: 'download', path: checkPath(request.path), resume: transfer.resume, to };
+        const { resume, downloadSegments: segments } = transfer;
+        return { type: 'download', path: checkPath(request.path), resume, to, segments };
       }
       case 'put': {
         const { size, modified, keepTime, mode, overwrite, fsync, resume } = request;
         const transfer = new ServerTransfer(this.#options, request, running);
-        const { blocks } = transfer;
+        const { blocks, uploadSegments: segments } = transfer;
         const from = transfer.sourceBehind.bind(transfer);
         const path = checkPath(request.path);
         const sender = this.#senderOf(running);
         const about = { size, modified, keepTime, mode, overwrite, fsync };
-        return { type: 'upload', path, from, blocks, resume, sender, ...about };
+        return { type: 'upload', path, from, segments, blocks, resume, sender, ...about };
       }
       case 'get-tree': {
         const transfer = new ServerTransfer(this.#options, request, running);

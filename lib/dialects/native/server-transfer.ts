@@ -1,19 +1,33 @@
 import type { Socket } from 'node:net';
-import { type Observable, Subject, concat, ignoreElements, mergeMap, take, tap } from 'rxjs';
+import {
+  type Observable,
+  Subject,
+  concat,
+  defer,
+  first,
+  ignoreElements,
+  map,
+  mergeMap,
+  of,
+  share,
+  take,
+  tap,
+} from 'rxjs';
 import { FileError, VerificationError } from '../../errors/errors.ts';
 import type { DigestName } from '../../operators/digest.ts';
-import type { BlockDigests, Checkpoint } from '../../store/checkpoint.ts';
-import type { LendingSource, Sink, Source } from '../../streams/flow.ts';
-import type { Valve } from '../../streams/valve.ts';
+import { type BlockDigests, type Checkpoint, type ContentRange, leadingRun } from '../../store/checkpoint.ts';
+import type { Sink, Source } from '../../streams/flow.ts';
+import { sourceThrough } from '../../streams/source-through.ts';
 import type { Leftover } from '../../transfer/checkpoints.ts';
 import type { TreeSink, TreeSource } from '../../transfer/tree.ts';
-import type { ArrivingContent } from '../session.ts';
-import { type ContentOptions, receiveContent, sendContent } from './content.ts';
+import type { ArrivingContent, DownloadSegments, UploadSegments } from '../session.ts';
+import { type ContentOptions, receiveContentOver, sendContent } from './content.ts';
 import type { ControlChannel } from './control-channel.ts';
-import { type AwaitPeer, connectData } from './data-connections.ts';
+import { type AwaitPeers, awaitPeer, connectData } from './data-connections.ts';
 import { DEFAULT_LIMITS, type ConversationLimits } from '../limits.ts';
 import type { ContentProof, ReplyMessage, TransferRequest, TreeRequest } from './messages.ts';
 import type { RunningRequest } from './running-request.ts';
+import { type SegmentOptions, receiveSegments, sendSegments } from './segment-content.ts';
 import { receiveTree, sendTree } from './tree-content.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
@@ -21,7 +35,7 @@ const FIRST_UNPRIVILEGED_PORT = 1024;
 
 export interface ServerTransferOptions {
   readonly control: ControlChannel;
-  readonly awaitPeer: AwaitPeer;
+  readonly awaitPeers: AwaitPeers;
   readonly digestName: DigestName;
   readonly limits: ConversationLimits;
 }
@@ -48,8 +62,52 @@ export class ServerTransfer {
 
   /** What the client of a get says that it has. */
   get resume(): Checkpoint | undefined {
-    if (this.#request.type !== 'get' || this.#request.resume === undefined) return undefined;
-    return { ...this.#request.resume, algorithm: this.#options.digestName };
+    if (this.#request.type !== 'get') return undefined;
+    const { resume, kept } = this.#request;
+    const algorithm = this.#options.digestName;
+    if (kept !== undefined && this.#segments !== undefined) return { ...kept, algorithm };
+    if (resume === undefined) return undefined;
+    const { offset: end, digest, size, modified } = resume;
+    return { size, modified, algorithm, runs: [{ offset: 0, end, digest }] };
+  }
+
+  /** How many segments the client would like, if it knows of them: the one token of a client that listens is for one. */
+  get #segments(): number | undefined {
+    const request = this.#request;
+    return (request.type === 'get' || request.type === 'put') && request.data === undefined
+      ? request.segments
+      : undefined;
+  }
+
+  /** The client as the place where the segments of a file go, where it wants to have some. */
+  get downloadSegments(): DownloadSegments | undefined {
+    if (this.#segments === undefined) return undefined;
+    return {
+      count: this.#segments,
+      to: ({ size, modified, mode, ranges }) => {
+        const name = this.#request.path.at(-1) ?? '';
+        const options = this.#segmentOptions(size, ranges, { entry: { name, kind: 'file', size, modified, mode } });
+        return (sources) =>
+          concat(sendSegments(sources, { ...options, maxFrame: this.#maxSent() }), this.#receipt()).pipe(
+            waitForReason(),
+            this.#running.failingContent(),
+          );
+      },
+    };
+  }
+
+  /** The client as the place where the segments of a file come from, where it knows how to send them. */
+  get uploadSegments(): UploadSegments | undefined {
+    const request = this.#request;
+    if (this.#segments === undefined || request.type !== 'put') return undefined;
+    const { size = 0 } = request;
+    return {
+      count: this.#segments,
+      from: (ranges, { have, dropped }) => {
+        const words = { ...(have && { kept: [...have.runs] }), ...(dropped !== undefined && { dropped }) };
+        return of(receiveSegments(this.#segmentOptions(size, ranges, words), this.#running.failingContent()));
+      },
+    };
   }
 
   /**
@@ -72,19 +130,11 @@ export class ServerTransfer {
 
   /** The client as the place where a file comes from, behind what is here already. */
   sourceBehind({ have, dropped }: Leftover): Source {
-    const { offset = 0, digest } = have ?? {};
+    const { end: offset = 0, digest } = leadingRun(have) ?? {};
     const accepted = { ...(have && { offset, digest }), ...(dropped !== undefined && { dropped }) };
     const size = this.#request.type === 'put' ? this.#request.size : undefined;
     const options = { ...this.#content(offset), size, onBlock: (block: string) => this.#block$.next(block) };
-    const from = (receive: (source: LendingSource) => Observable<Buffer>) =>
-      this.#open(accepted).pipe(
-        mergeMap((socket) => receive(receiveContent(socket, options))),
-        waitForReason(),
-        this.#running.failingContent(),
-      );
-    return Object.assign((open$: Observable<boolean>) => from((source) => source(open$)), {
-      lend: (valve: Valve) => from((source) => source.lend(valve)),
-    });
+    return sourceThrough(receiveContentOver(this.#open(accepted), options), this.#running.failingContent());
   }
 
   /** The client as the place where a folder goes; the sink completes when the client has said that it has all of it. */
@@ -108,15 +158,34 @@ export class ServerTransfer {
       );
   }
 
-  #open(words: Pick<Accepted, 'entry' | 'offset' | 'digest' | 'dropped'>): Observable<Socket> {
-    const { control, awaitPeer, limits } = this.#options;
+  #open(words: Omit<Accepted, 'type' | 'id'>): Observable<Socket> {
+    const { control, awaitPeers, limits } = this.#options;
     const accepted: Accepted = { type: 'accepted', id: this.#request.id, ...words };
     const { data } = this.#request;
-    if (data === undefined) return awaitPeer((offer) => control.send({ ...accepted, ...offer }));
+    if (data === undefined) return awaitPeer(awaitPeers, (offer) => control.send({ ...accepted, ...offer }));
     // Only ever to the address that the control connection comes from: no client can aim the server at others.
     if (data.port < FIRST_UNPRIVILEGED_PORT)
       throw new FileError('PERMISSION_DENIED', `data port ${data.port} is refused: ports below 1024 are not dialled`);
     return concat(control.send(accepted), connectData(control.peer, data, limits.dataMs));
+  }
+
+  /** How the segments travel; the first that asks for its connection has all of them announced. */
+  #segmentOptions(size: number, ranges: readonly ContentRange[], words: Omit<Accepted, 'type' | 'id'>): SegmentOptions {
+    const { control, awaitPeers } = this.#options;
+    const { id } = this.#request;
+    const connection$ = defer(() =>
+      awaitPeers(ranges.length, ({ port, tokens }) => {
+        const segments = ranges.map((range, index) => ({ ...range, token: tokens[index] ?? '' }));
+        return control.send({ type: 'accepted', id, ...words, port, segments });
+      }),
+    ).pipe(share());
+    const socketOf = (index: number) =>
+      connection$.pipe(
+        first((connection) => connection.index === index),
+        map(({ socket }) => socket),
+      );
+    const { pulse } = this.#running;
+    return { ...this.#content(0), pulse, size, ranges, socketOf };
   }
 
   #content(offset: number): ContentOptions {

@@ -21,19 +21,19 @@ import { assertUnchanged } from '../../protocol/message-check.ts';
 import { type DataPorts, isOnePort } from '../data-ports.ts';
 import type { OpenServerDialect, ServerDialect, SessionHost } from '../dialect.ts';
 import { ControlChannel } from './control-channel.ts';
-import { type AwaitPeer, SharedPort, awaitOnOnePort, awaitOnOwnPort, isToken } from './data-connections.ts';
+import { type AwaitPeers, SharedPort, awaitOnOnePort, awaitOnOwnPort, isToken } from './data-connections.ts';
 import type { ConversationLimits } from '../limits.ts';
 import { type Hello, type Message, PROTOCOL_VERSION, decodeHello, errorMessage } from './messages.ts';
 import { ServerConversation } from './server-conversation.ts';
 
 /** The native protocol (docs/protocol.md), server side. A data port for all transfers serves all ports that speak it. */
 export const nativeServer: OpenServerDialect = ({ host, dataPorts, transfers, agent, limits }) =>
-  awaitPeersOn(host, dataPorts, limits.dataMs).pipe(
-    map((awaitPeer) => (port) => new NativeServer({ port, awaitPeer, transfers, agent, limits })),
+  peersOn(host, dataPorts, limits.dataMs).pipe(
+    map((awaitPeers) => (port) => new NativeServer({ port, awaitPeers, transfers, agent, limits })),
   );
 
 /** How transfers wait for their peers; undefined where these come to the port of the control connections. */
-const awaitPeersOn = (host: string, ports: DataPorts, dataMs: number): Observable<AwaitPeer | undefined> => {
+const peersOn = (host: string, ports: DataPorts, dataMs: number): Observable<AwaitPeers | undefined> => {
   if (ports === 'same') return of(undefined);
   return isOnePort(ports) ? awaitOnOnePort(host, ports.from, dataMs) : of(awaitOnOwnPort(host, ports, dataMs));
 };
@@ -42,7 +42,7 @@ interface NativeServerOptions {
   /** Port of the control connections. */
   readonly port: number;
   /** How a transfer waits for its peer; undefined where data connections come to `port`. */
-  readonly awaitPeer: AwaitPeer | undefined;
+  readonly awaitPeers: AwaitPeers | undefined;
   /** Transfers that a session may run at once, as told to the client. */
   readonly transfers: number;
   /** Name and version of the server program, as told to the client. */
@@ -56,14 +56,14 @@ class NativeServer implements ServerDialect {
   readonly #options: NativeServerOptions;
   readonly #limits: ConversationLimits;
   readonly #sharedPort = new SharedPort();
-  readonly #awaitPeer: AwaitPeer;
+  readonly #awaitPeers: AwaitPeers;
 
   constructor(options: NativeServerOptions) {
-    const { port, awaitPeer, limits } = options;
+    const { port, awaitPeers, limits } = options;
     this.#options = options;
     this.#limits = limits;
-    this.takesData = awaitPeer === undefined;
-    this.#awaitPeer = awaitPeer ?? this.#sharedPort.awaitOn(port, limits.dataMs);
+    this.takesData = awaitPeers === undefined;
+    this.#awaitPeers = awaitPeers ?? this.#sharedPort.awaitOn(port, limits.dataMs);
   }
 
   converse(socket: Socket, host: SessionHost): Observable<never> {
@@ -96,7 +96,7 @@ class NativeServer implements ServerDialect {
       assertVersion(hello);
       const digestName = chooseDigest(hello);
       return host.withSession((session) => {
-        const options = { control, awaitPeer: this.#awaitPeer, digestName, limits: this.#limits };
+        const options = { control, awaitPeers: this.#awaitPeers, digestName, limits: this.#limits };
         const conversation = new ServerConversation(session, options);
         say(control, this.#welcome(digestName));
         return conversation.run(host.stopping$);

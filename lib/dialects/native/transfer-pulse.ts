@@ -7,12 +7,22 @@ export interface PulseLimits extends LivenessLimits {
   readonly restMs: number;
 }
 
+/** What is told of one content that moves. */
+export interface ContentPulse {
+  /** To be told of every piece of it. */
+  moved(): void;
+  /** Names how to tell, from now on, whether it is this side that keeps it still. */
+  restsHereWhile(isResting: () => boolean): void;
+  /** To be told when all of it has passed, and whether what has to follow is this side's work. */
+  ended(restsHere: boolean): void;
+}
+
 /**
  * Whether the content of one transfer still moves, and if not, whose rest it is. A side whose own disk, pipe or user
  * keeps the content still says so to the other; stillness that neither side owns up to is a lost data connection, which
  * may look alive for hours where a firewall has forgotten it. Monotonic clock.
  */
-export class TransferPulse {
+export class TransferPulse implements ContentPulse {
   readonly #liveness: Liveness;
   readonly #limits: PulseLimits;
   #lastMove = performance.now();
@@ -25,7 +35,6 @@ export class TransferPulse {
     this.#limits = limits;
   }
 
-  /** To be told of every piece of content that moves. */
   moved(): void {
     this.#liveness.moved();
     this.#lastMove = this.#lastSign = performance.now();
@@ -36,10 +45,32 @@ export class TransferPulse {
     this.#lastSign = performance.now();
   }
 
-  /** Names how to tell, from now on, whether it is this side that keeps the content still. */
   restsHereWhile(isResting: () => boolean): void {
     this.#lastSign = performance.now();
     this.#restsHere = isResting;
+  }
+
+  ended(restsHere: boolean): void {
+    this.restsHereWhile(() => restsHere);
+  }
+
+  /** Pulses for so many contents that make up the transfer side by side: it rests here if any does that has not ended. */
+  inParts(count: number): (index: number) => ContentPulse {
+    const resting = new Map<number, () => boolean>();
+    let running = count;
+    this.restsHereWhile(() => [...resting.values()].some((isResting) => isResting()));
+    return (index) => ({
+      moved: () => this.moved(),
+      restsHereWhile: (isResting) => {
+        this.restsThere();
+        resting.set(index, isResting);
+      },
+      ended: (restsHere) => {
+        resting.delete(index);
+        running -= 1;
+        if (running === 0) this.ended(restsHere);
+      },
+    });
   }
 
   /**

@@ -10,7 +10,7 @@ import { type TreeFile, type TreeItem, type TreeSink, type TreeSource, weightOf 
 import { dataConnectionLost, restWhileClosed } from './content.ts';
 import type { VerifiedBlock } from './content-reader.ts';
 import { type ContentProof, type TreeHeader, remoteError } from './messages.ts';
-import type { TransferPulse } from './transfer-pulse.ts';
+import type { ContentPulse } from './transfer-pulse.ts';
 import { type TreePart, TreeReader } from './tree-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
 
@@ -21,7 +21,7 @@ export interface TreeContentOptions {
   /** Whether messages carry a check, those of the data connection too. @default false */
   readonly checked?: boolean | undefined;
   /** Told of every piece that moves, and how to tell whether a rest is this side's. */
-  readonly pulse: TransferPulse;
+  readonly pulse: ContentPulse;
   /** Told once what the whole tree was, before the stream completes. */
   readonly onProof: (proof: ContentProof) => void;
 }
@@ -47,7 +47,7 @@ export const sendTree =
       const end$ = defer(() => {
         const { end, proof } = writer.finish();
         onProof(proof);
-        pulse.restsHereWhile(() => false);
+        pulse.ended(false);
         return of(end);
       });
       pulse.restsHereWhile(() => socket.writableLength === 0);
@@ -90,7 +90,7 @@ export const receiveTree =
           }
           case 'end':
             onProof(part.proof);
-            pulse.restsHereWhile(() => true);
+            pulse.ended(true);
             return subscriber.complete();
         }
       };

@@ -1,0 +1,134 @@
+import { type Observable, defer, finalize, from, mergeMap } from 'rxjs';
+import type { Download, DownloadSegments, Upload, UploadSegments } from '../dialects/session.ts';
+import { MAX_RANGES } from '../protocol/block.ts';
+import { type Checkpoint, type ContentRange, leadingRun } from '../store/checkpoint.ts';
+import type { OpenFile, PartOptions, Store } from '../store/store.ts';
+import type { Progress } from '../streams/flow.ts';
+import { pumpWithin } from '../streams/pump.ts';
+import { type Leftover, assertSameContent, findLeftover, keepable, leadingPart } from '../transfer/checkpoints.ts';
+import { besideRanges, isInRanges, missingRanges, planRanges } from '../transfer/ranges.ts';
+import { segmentsToStore, toStore } from '../transfer/to-store.ts';
+import type { TransferPlaces } from './transfer-places.ts';
+
+// A dialect's sink is done with a chunk when it says so, and nothing stands between.
+const lendingPump = pumpWithin({ lend: true });
+
+export interface FileContentsOptions {
+  readonly store: Store;
+  /** The places for transfers that all sessions on the store share. */
+  readonly places: TransferPlaces;
+  /** Segments that one session's transfers may have beyond the first of each. */
+  readonly maxSegments: number;
+}
+
+/** How the contents of one session's files get out of the store and into it: behind what is there, or in segments. */
+export class FileContents {
+  readonly #options: FileContentsOptions;
+  /** Segments of the running transfers beyond the first of each. */
+  #segments = 0;
+
+  constructor(options: FileContentsOptions) {
+    this.#options = options;
+  }
+
+  /** Sends what is missing of a file; before anything is announced, what is not is compared with it. */
+  send(file: OpenFile, { resume, to, segments }: Download): Observable<Progress> {
+    return from(resume ? assertSameContent(file, resume) : Promise.resolve()).pipe(
+      mergeMap(() => {
+        if (segments) return this.#sendSegments(file, resume?.runs ?? [], segments, to);
+        return sendBehind(file, leadingRun(resume)?.end ?? 0, to);
+      }),
+    );
+  }
+
+  #sendSegments(
+    file: OpenFile,
+    there: readonly ContentRange[],
+    { count, to }: DownloadSegments,
+    toWhole: Download['to'],
+  ): Observable<Progress> {
+    const { entry } = file;
+    return this.#inRanges(missingRanges(entry.size, there), count, (ranges) => {
+      if (!isInRanges(ranges, entry.size)) return sendBehind(file, ranges[0]?.offset ?? entry.size, toWhole);
+      const bytesOf = (range: ContentRange) => ({ ...range, source: file.content(range.offset, range.end) });
+      return to({ ...entry, ranges })(ranges.map(bytesOf));
+    });
+  }
+
+  /** Takes what is missing of an upload's content, and gives the file its name. */
+  receive(upload: Upload): Observable<Progress> {
+    const { path, blocks, resume, size, modified, segments } = upload;
+    const { store } = this.#options;
+    const source = blocks && resume ? keepable({ size, modified }, blocks) : undefined;
+    return from(source ? findLeftover(store, path, source) : Promise.resolve({} satisfies Leftover)).pipe(
+      mergeMap((there: Leftover) => {
+        if (segments === undefined || size === undefined || !store.writesAnywhere)
+          return this.#receiveBehind(upload, there);
+        const missing = missingRanges(size, there.have?.runs ?? []);
+        return this.#inRanges(missing, segments.count, (ranges) =>
+          isInRanges(ranges, size)
+            ? this.#receiveSegments({ ...upload, segments, size }, ranges, there)
+            : this.#receiveBehind(upload, there),
+        );
+      }),
+    );
+  }
+
+  #receiveBehind(upload: Upload, there: Leftover): Observable<Progress> {
+    const { path, from: content } = upload;
+    const have = leadingPart(there.have);
+    const toPart = toStore(this.#options.store, path, partOptions(upload, have));
+    return lendingPump(content({ ...there, have }), toPart);
+  }
+
+  #receiveSegments(
+    upload: Upload & { readonly segments: UploadSegments; readonly size: number },
+    ranges: readonly ContentRange[],
+    there: Leftover,
+  ): Observable<Progress> {
+    const { path, segments, size } = upload;
+    const have = besideRanges(there.have, ranges, size);
+    const toPart = segmentsToStore(this.#options.store, path, { ...partOptions(upload, have), size });
+    return segments.from(ranges, { ...there, have }).pipe(mergeMap(toPart));
+  }
+
+  /** Does something with ranges for what is missing: in as many places as there are, which are taken until it ends. */
+  #inRanges<T>(
+    missing: readonly ContentRange[],
+    count: number,
+    move: (ranges: readonly ContentRange[]) => Observable<T>,
+  ): Observable<T> {
+    return defer(() => {
+      const { places, maxSegments } = this.#options;
+      const wanted = planRanges(missing, Math.min(Math.max(count, missing.length), MAX_RANGES));
+      // One session's share of the places that all have in common.
+      const more = places.enterUpTo(Math.min(wanted.length - 1, maxSegments - this.#segments));
+      this.#segments += more.count;
+      return defer(() => move(planRanges(missing, 1 + more.count))).pipe(
+        finalize(() => {
+          this.#segments -= more.count;
+          more.leave();
+        }),
+      );
+    });
+  }
+}
+
+const sendBehind = (file: OpenFile, offset: number, to: Download['to']): Observable<Progress> =>
+  lendingPump(file.content(offset), to({ ...file.entry, offset }));
+
+/** How an upload is kept, as it asks for, with what is there of it. */
+const partOptions = (
+  { blocks, resume, size, modified, keepTime, mode, overwrite, fsync }: Upload,
+  have: Checkpoint | undefined,
+): PartOptions => {
+  const source = blocks && resume ? keepable({ size, modified }, blocks) : undefined;
+  return {
+    size,
+    mode,
+    fsync,
+    modified: keepTime ? modified : undefined,
+    replace: overwrite !== 'refuse',
+    keep: source && { ...source, from: have },
+  };
+};
