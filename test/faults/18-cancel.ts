@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { type Observable, lastValueFrom } from 'rxjs';
 import { SluiceError, fromFile, pump, toNothing } from '../../lib/index.ts';
+import { openFiles } from '../helpers/leak-check.ts';
 import { until } from '../helpers/raw-peer.ts';
 import { assertServes, startScene } from './scene.ts';
 import type { FaultSize } from './size.ts';
@@ -15,8 +15,6 @@ const NAMES = ['small', 'large', 'other'] as const;
 const SIZES = { small: 10_000, large: 3_500_000, other: 1_200_000 };
 const AT_ONCE = 4;
 const BLOCK = 1024 * 1024;
-
-const openFiles = (): number => readdirSync('/proc/self/fd').length;
 
 export const faultCancel = ({ cancels }: FaultSize): void => {
   describe('fault 18: cancelled at any moment', () => {
@@ -59,14 +57,14 @@ export const faultCancel = ({ cancels }: FaultSize): void => {
       // What is loaded and kept at first use is there before anything is counted.
       for (let warmUp = 0; warmUp < 20; warmUp += 1) await giveUp();
       await sleep(200);
-      const filesBefore = openFiles();
+      const filesBefore = openFiles().length;
       let left = cancels;
       await Promise.all(
         Array.from({ length: AT_ONCE }, async () => {
           while (left-- > 0) await giveUp();
         }),
       );
-      await until('no more open files than before', () => Promise.resolve(openFiles() <= filesBefore + 2));
+      await until('no more open files than before', () => Promise.resolve(openFiles().length <= filesBefore + 2));
       assert.ok((await client.ping()) >= 0);
       await assertServes(test, server);
 

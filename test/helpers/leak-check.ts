@@ -18,7 +18,7 @@ const openResources = (): string[] =>
   process.getActiveResourcesInfo().filter((name) => /^(TCP|Timeout|Immediate|FSReq|Pipe(Server)?Wrap$)/.test(name));
 
 /** Files and sockets that are open, by what they are. */
-const openFiles = (): string[] =>
+export const openFiles = (): string[] =>
   readdirSync('/proc/self/fd').flatMap((fd) => {
     try {
       const target = readlinkSync(`/proc/self/fd/${fd}`);

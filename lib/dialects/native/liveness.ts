@@ -42,13 +42,18 @@ export class Liveness {
 
   /**
    * Calls `ask` whenever it is time to ask the peer for a sign. Never emits; errors with `STALLED` when none came for
-   * `stallMs`. One timer a subscription.
+   * `stallMs`. Time in which this process itself stood still is nobody's silence: a word may be waiting to be read. One
+   * timer a subscription.
    */
   watch(ask: () => void): Observable<never> {
     const { quietMs, stallMs } = this.#limits;
     return new Observable((subscriber) => {
+      let lastLook = performance.now();
       const clock = setInterval(() => {
-        const silentMs = performance.now() - this.#lastHeard;
+        const now = performance.now();
+        this.#lastHeard = Math.min(now, this.#lastHeard + Math.max(0, now - lastLook - quietMs));
+        lastLook = now;
+        const silentMs = now - this.#lastHeard;
         if (silentMs >= stallMs) subscriber.error(stalled(silentMs));
         else if (silentMs >= quietMs / 2) ask();
       }, quietMs);
