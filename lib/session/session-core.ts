@@ -12,7 +12,7 @@ import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { fromTree } from '../transfer/from-tree.ts';
 import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
 import { type TreeCount, pumpTree } from '../transfer/tree.ts';
-import { writeTreeFile } from '../transfer/write-tree-file.ts';
+import { canWriteWhole, writeTreeFile, writeWholeFile } from '../transfer/write-tree-file.ts';
 import { FileContents } from './file-contents.ts';
 import type { LockHolder, Locks } from './locks.ts';
 import type { TransferPlaces } from './transfer-places.ts';
@@ -162,8 +162,13 @@ export class SessionCore implements Session {
     const { store, locks } = this.#options;
     const write: WriteTreeFile = (file, valve) => {
       const target = [...path, ...file.path];
+      const place = { store, path: target };
+      const options = { overwrite, fsync, keep: resume };
+      // It cannot be called off, so its name stays locked until it is there, whatever becomes of the tree.
+      if (canWriteWhole(store, file) && !locks.isHeld(target))
+        return locks.whileSettling([target], 'is being uploaded', () => writeWholeFile(place, options)(file));
       return this.#whileUploading(target, this.#holderOf({ ...file, sender }), () =>
-        writeTreeFile({ store, path: target }, { overwrite, fsync, keep: resume })(file, valve),
+        writeTreeFile(place, options)(file, valve),
       );
     };
     locks.assertFree(path);

@@ -11,6 +11,7 @@ export class SmallPart implements Part {
   readonly #write: (bytes: Buffer) => Promise<void>;
   #chunks: Buffer[] = [];
   #valve: Valve | undefined;
+  #committing: Promise<void> | undefined;
 
   /** `write` gives the file its content and its name, at one stroke. */
   constructor(write: (bytes: Buffer) => Promise<void>) {
@@ -35,17 +36,15 @@ export class SmallPart implements Part {
       });
   }
 
-  async commit(): Promise<void> {
-    try {
-      await this.#write(Buffer.concat(this.#chunks));
-    } finally {
-      this.#forget();
-    }
+  commit(): Promise<void> {
+    this.#committing = this.#write(Buffer.concat(this.#chunks)).finally(() => this.#forget());
+    return this.#committing;
   }
 
-  discard(): Promise<void> {
+  /** A commit that has begun cannot be taken back: whoever gives the part up waits to see what it came to. */
+  async discard(): Promise<void> {
+    await this.#committing?.catch(() => undefined);
     this.#forget();
-    return Promise.resolve();
   }
 
   suspend(): Promise<void> {
