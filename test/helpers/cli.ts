@@ -7,8 +7,8 @@ import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Store, fromReadable } from '../../lib/index.ts';
 
-/** The compiled command line, whether or not it was bundled. */
-export const SLUICE = join(import.meta.dirname, '..', '..', 'cli', 'sluice.js');
+/** The command line as it is installed, in a bundle. */
+export const SLUICE = join(import.meta.dirname, '..', '..', 'bin', 'sluice.js');
 
 /** How long a process may take, or something it has to say; for a machine that is busy. */
 export const DEADLINE_MS = 20_000;

@@ -3,7 +3,7 @@ import { readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { NEVER, firstValueFrom, lastValueFrom, share } from 'rxjs';
-import { formatPath, pump, toNothing } from '../../lib/index.ts';
+import { formatPath } from '../../lib/index.ts';
 import { availableDigests, createDigest } from '../../lib/operators/digest.ts';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { createHidden } from '../../lib/store/hidden-file.ts';
@@ -71,18 +71,4 @@ describe('a file of 10 GB that broke off 100 MB before its end', () => {
       assert.deepEqual([state, bytes], ['completed', SIZE]);
       assert.equal((await stat(join(targets, 'copy'))).size, SIZE);
     });
-});
-
-describe('a file above 4 GiB', () => {
-  it('is counted and verified to its last byte', async (test) => {
-    const server = await startServer(test);
-    const client = await startClient(test, server);
-    const size = 4 * 1024 ** 3 + 1;
-    await writeFile(join(server.root, 'huge'), '');
-    await truncate(join(server.root, 'huge'), size);
-    const { bytes } = await lastValueFrom(pump(client.source(['huge']), toNothing()));
-    assert.equal(bytes, size);
-    const report = await server.event('transfer');
-    assert.deepEqual([report.outcome, report.bytes], ['completed', size]);
-  });
 });

@@ -138,11 +138,11 @@ export class ClientTransfer {
     const options = { ...this.#content(pulse, offset, onProof), size, onBlock };
     const blocks = { algorithm: this.#options.digestName, digest$: block$.asObservable() };
     return socket$.pipe(
-      waitForReason(),
+      waitForReason('receiving'),
       mergeMap((socket) => {
         // The sink shall hear the server's reason: what it keeps of a content depends on why that ends.
         const source = sourceThrough(receiveContent(socket, options), (bytes$) =>
-          bytes$.pipe(waitForReason(), failing),
+          bytes$.pipe(waitForReason('receiving'), failing),
         );
         return lendingPump(source, to({ size, modified, mode, offset, blocks })).pipe(
           // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
@@ -187,7 +187,7 @@ export class ClientTransfer {
       const content = this.#content(pulse, leadingRun(there.have)?.end ?? 0, onProof);
       return socket$.pipe(
         mergeMap((socket) => lendingPump(from(there), sendContent(socket, content))),
-        waitForReason(),
+        waitForReason('sending'),
         map(progressReply),
       );
     });
@@ -219,7 +219,7 @@ export class ClientTransfer {
       return concat(
         socket$.pipe(
           mergeMap((socket) => pumpTree(receiveTree(socket, content), to()).pipe(finalize(() => socket.destroy()))),
-          waitForReason(),
+          waitForReason('receiving'),
           tap((progress) => (count = progress)),
           map(treeReply),
         ),
@@ -260,7 +260,7 @@ export class ClientTransfer {
       const content = this.#content(pulse, 0, (proof) => (sent = proof));
       return socket$.pipe(
         mergeMap((socket) => pumpTree(from, sendTree(socket, content))),
-        waitForReason(),
+        waitForReason('sending'),
         tap((sending) => (count = sending)),
         map(({ problem }) => progress(problem)),
       );

@@ -86,7 +86,7 @@ export const receiveContentOver = (socket$: Observable<Socket>, options: Receive
   const over = (receiveFrom: (source: LendingSource) => Observable<Buffer>) =>
     socket$.pipe(
       mergeMap((socket) => receiveFrom(receiveContent(socket, options))),
-      waitForReason(),
+      waitForReason('receiving'),
     );
   return Object.assign((open$: Observable<boolean>) => over((source) => source(open$)), {
     lend: (valve: Valve) => over((source) => source.lend(valve)),

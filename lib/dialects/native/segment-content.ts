@@ -29,7 +29,7 @@ export const sendSegments = (segments: readonly Segment[], options: SegmentOptio
       const socket$ = options.socketOf(index).pipe(takeUntil(failure$));
       return socket$.pipe(
         mergeMap((socket) => bytes$.pipe(sendContent(socket, contentOf(index))(valve))),
-        waitForReason(),
+        waitForReason('sending'),
       );
     };
   return pumpSegments(segments, options.size, sinkOf);

@@ -89,7 +89,6 @@ export class ServerTransfer {
         const options = this.#segmentOptions(size, ranges, { entry: { name, kind: 'file', size, modified, mode } });
         return (sources) =>
           concat(sendSegments(sources, { ...options, maxFrame: this.#maxSent() }), this.#receipt()).pipe(
-            waitForReason(),
             this.#running.failingContent(),
           );
       },
@@ -125,7 +124,7 @@ export class ServerTransfer {
           ),
         ),
         this.#receipt(),
-      ).pipe(waitForReason(), this.#running.failingContent());
+      ).pipe(waitForReason('sending'), this.#running.failingContent());
   }
 
   /** The client as the place where a file comes from, behind what is here already. */
@@ -145,7 +144,7 @@ export class ServerTransfer {
           mergeMap((socket) => item$.pipe(sendTree(socket, { ...this.#content(0), maxFrame: this.#maxSent() })(valve))),
         ),
         this.#receipt(),
-      ).pipe(waitForReason(), this.#running.failingContent());
+      ).pipe(waitForReason('sending'), this.#running.failingContent());
   }
 
   /** The client as the place where a folder comes from. */
@@ -153,7 +152,7 @@ export class ServerTransfer {
     return (valve) =>
       this.#open({}).pipe(
         mergeMap((socket) => receiveTree(socket, this.#content(0))(valve)),
-        waitForReason(),
+        waitForReason('receiving'),
         this.#running.failingContent(),
       );
   }
