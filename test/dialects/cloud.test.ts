@@ -88,7 +88,8 @@ const script: ClassicScript = {
   beginPut: async (test, port, name) => {
     const peer = await connect(test, port, whole);
     await whole(peer, 'UPLOAD');
-    await whole(peer, `${name} 100`);
+    // Of a small file nothing is on the disk before all of it is there.
+    await whole(peer, `${name} 1000000`);
     await sleep(400);
     await whole(peer, 'half');
     return [peer];

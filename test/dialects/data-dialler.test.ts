@@ -38,6 +38,7 @@ const dial = async (
   dialler: DataDialler,
   port: number,
   meanwhile: () => Promise<void> = () => Promise.resolve(),
+  next?: number,
 ): Promise<void> => {
   const socket = await firstValueFrom(
     dialler.dial$.pipe(
@@ -45,7 +46,7 @@ const dial = async (
         await meanwhile();
         return answer;
       }),
-      mergeMap((answer) => answer({ port, token: TOKEN })),
+      mergeMap((answer) => answer({ port, token: TOKEN, next })),
     ),
   );
   test.after(() => socket.destroy());
@@ -76,6 +77,15 @@ describe('DataDialler', () => {
     });
     await until(() => received[2] === SHOWN);
     assert.equal(sockets.length, 3);
+  });
+
+  it('connects together with the request where the last offer told the port', async (test) => {
+    const [first, second] = [await openPort(test), await openPort(test)];
+    const dialler = new DataDialler('127.0.0.1', 5000);
+    await dial(test, dialler, first.port, undefined, second.port);
+    await dial(test, dialler, second.port, () => until(() => second.sockets.length === 1));
+    await until(() => second.received[0] === SHOWN);
+    assert.deepEqual([first.sockets.length, second.sockets.length], [1, 1]);
   });
 
   it('closes the connection that nobody offered', async (test) => {

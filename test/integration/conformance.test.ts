@@ -568,7 +568,7 @@ describe('a client', () => {
     const done = lastValueFrom(client.download(['pub', 'a'], join(folder, 'a'), { keepTime: true }));
     const request = await peer.message();
     const { id } = request;
-    assert.deepEqual(request, { type: 'get', id, path: ['pub', 'a'] });
+    assert.deepEqual(request, { type: 'get', id, path: ['pub', 'a'], next: true });
     peer.send({ type: 'accepted', id, entry: ENTRY, port: dataPort.port, token: TOKEN });
     const data = await dataPort.accept();
     assert.equal((await data.frame()).toString(), TOKEN);
@@ -594,7 +594,7 @@ describe('a client', () => {
     const about = { size: 3, modified: 1_700_000_000_000, ...options };
     const request = await peer.message();
     const { id } = request;
-    assert.deepEqual(request, { type: 'put', id, path: ['pub', 'a'], ...about });
+    assert.deepEqual(request, { type: 'put', id, path: ['pub', 'a'], ...about, next: true });
     peer.send({ type: 'accepted', id, port: dataPort.port, token: TOKEN });
     const data = await dataPort.accept();
     assert.equal((await data.frame()).toString(), TOKEN);

@@ -112,20 +112,29 @@ describe('a file in segments of which a connection breaks', { concurrency: true 
   for (const direction of DIRECTIONS)
     for (const type of ['cut', 'reset'] as const)
       it(`is gone on with in the one place where something is missing (${direction}, ${type})`, async (test) => {
-        const plan = [breaking(direction, 1, { type })];
+        const plan = [breaking(direction, 1, { type: 'stop' })];
         const transfer = await startTransfer(test, direction, { plan });
-        await failsWith('CLOSED_EARLY', lastValueFrom(transfer.run({ segments: 4 })));
+        const broken = failsWith('CLOSED_EARLY', lastValueFrom(transfer.run({ segments: 4 })));
+        await until(
+          'the ends of the others',
+          async () => (await securedBytes(transfer.folder)) >= CONTENT.length - 3 * MIB,
+        );
+        transfer.proxy.connections('data')[1]?.strike({ type });
+        await broken;
         await lastValueFrom(transfer.run());
-        // The others came to their ends meanwhile; a reset takes what was on the way with it.
+        // A reset takes what was on the way with it.
         assert.ok((await assertResumed(transfer, 4)) >= CONTENT.length - (type === 'cut' ? 1 : 3) * MIB);
         assert.equal(transfer.wire().length, 5);
       });
 
   for (const direction of DIRECTIONS)
     it(`is gone on with in several places, its first block among them, by as many connections (${direction})`, async (test) => {
-      const plan = [0, 2].map((nth) => breaking(direction, nth, { type: 'reset' }, 5000));
+      const plan = [0, 2].map((nth) => breaking(direction, nth, { type: 'stop' }, 5000));
       const transfer = await startTransfer(test, direction, { plan });
-      await failsWith('CLOSED_EARLY', lastValueFrom(transfer.run({ segments: 4 })));
+      const broken = failsWith('CLOSED_EARLY', lastValueFrom(transfer.run({ segments: 4 })));
+      await until('the ends of the others', async () => (await securedBytes(transfer.folder)) >= 6 * MIB);
+      for (const { nth } of plan) transfer.proxy.connections('data')[nth ?? 0]?.strike({ type: 'reset' });
+      await broken;
       await lastValueFrom(transfer.run());
       await assertResumed(transfer, 4);
       assert.equal(transfer.wire().length, 6);

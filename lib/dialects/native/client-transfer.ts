@@ -75,7 +75,7 @@ export interface ClientTransferOptions {
 /** How one data connection comes about. */
 interface DataPlan {
   /** What the request has to say about it. */
-  readonly words: { readonly data?: DataOffer };
+  readonly words: { readonly data: DataOffer } | { readonly next: true };
   /** Emits the connection once the server has accepted the request. */
   readonly connect: (accepted: Accepted) => Observable<Socket>;
 }
@@ -340,10 +340,10 @@ export class ClientTransfer {
     if (listener === 'client') return planListening(ownAddress, dataMs);
     return this.#dialler.dial$.pipe(
       map((dial) => ({
-        words: {},
-        connect: ({ port, token }: Accepted) => {
+        words: { next: true as const },
+        connect: ({ port, token, next }: Accepted) => {
           if (port === undefined || token === undefined) throw noPort();
-          return dial({ port, token });
+          return dial({ port, token, next });
         },
       })),
     );

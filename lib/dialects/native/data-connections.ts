@@ -32,12 +32,21 @@ import { type DataPorts, listenForData } from '../data-ports.ts';
 export interface DataOffer {
   readonly port: number;
   readonly token: string;
+  readonly next?: number | undefined;
 }
 
 /** The same for several connections of one transfer to one port, which their tokens tell apart. */
 export interface DataOffers {
   readonly port: number;
   readonly tokens: readonly string[];
+  /** Where the connection of the next transfer will probably be waited for. */
+  readonly next?: number | undefined;
+}
+
+/** A port where transfers wait for their peers. */
+export interface DataPort {
+  readonly port: number;
+  readonly awaitPeers: AwaitPeers;
 }
 
 /** A data connection that was offered, and which of them it is. */
@@ -61,7 +70,9 @@ export const awaitPeer = (
   awaitPeers: AwaitPeers,
   announce: (offer: DataOffer) => Observable<never>,
 ): Observable<Socket> =>
-  awaitPeers(1, ({ port, tokens: [token = ''] }) => announce({ port, token })).pipe(map(({ socket }) => socket));
+  awaitPeers(1, ({ tokens: [token = ''], ...where }) => announce({ ...where, token })).pipe(
+    map(({ socket }) => socket),
+  );
 
 /** Connections on one port that may be without a token at a time; beyond it the one that waits longest is dropped. */
 const MAX_STRANGERS = 64;
@@ -88,17 +99,17 @@ export const awaitOnOwnPort =
   };
 
 /**
- * One port for the data connections of all transfers, open as long as it is subscribed. Emits once how a transfer waits
- * for its peer there. Errors with `LISTEN_FAILED`. Connections that were handed to their transfers outlive the port.
+ * One port for the data connections of any number of transfers, open as long as it is subscribed; 0 picks a free one. Emits
+ * it once. Errors with `LISTEN_FAILED`. Connections that were handed to their transfers outlive the port.
  */
-export const awaitOnOnePort = (host: string, port: number, deadlineMs: number): Observable<AwaitPeers> =>
+export const openDataPort = (host: string, port: number, deadlineMs: number): Observable<DataPort> =>
   listen({ host, port }).pipe(
     switchMap((listener) => {
       const transfers = new SharedPort();
       const deliver: Claim = (token, socket) => (transfers.deliver(token, socket) ? 0 : undefined);
       return merge(
         listener.socket$.pipe(admitPeers(deliver, deadlineMs), ignoreElements()),
-        of(transfers.awaitOn(port, deadlineMs)),
+        of({ port: listener.port, awaitPeers: transfers.awaitOn(listener.port, deadlineMs) }),
       );
     }),
   );
@@ -185,20 +196,23 @@ type Claim = (token: string, socket: Socket) => number | undefined;
 /** Emits the connection if its token is claimed; closes it quietly if it is not. */
 const identify = (socket: Socket, claim: Claim, deadlineMs: number): Observable<DataConnection> =>
   new Observable<DataConnection>((subscriber) => {
-    let index: number | undefined;
+    let hasShown = false;
     const first = takeFrame(socket, TOKEN_LENGTH)
       .pipe(timeout({ first: deadlineMs }))
       .subscribe({
         next: (payload) => {
-          index = claim(payload.toString('latin1'), socket);
-          if (index !== undefined) subscriber.next({ index, socket });
+          // Who claims it may end this wait at once, and the socket is theirs by then.
+          hasShown = true;
+          const index = claim(payload.toString('latin1'), socket);
+          if (index === undefined) socket.destroy();
+          else subscriber.next({ index, socket });
         },
         error: () => subscriber.complete(),
         complete: () => subscriber.complete(),
       });
     return () => {
       first.unsubscribe();
-      if (index === undefined) socket.destroy();
+      if (!hasShown) socket.destroy();
     };
   });
 

@@ -7,15 +7,15 @@ import { type DataOffer, connectData, showToken } from './data-connections.ts';
 export type Dial = (offer: DataOffer) => Observable<Socket>;
 
 /**
- * Makes the data connections of one session's transfers. A server that offered the same port twice has one for all
- * transfers, so a connection is begun there together with each request: when the offer comes, only the token is still to be
- * shown, and a round trip is spared. Where each transfer has a port of its own, nobody can know it before.
+ * Makes the data connections of one session's transfers. Where the next port is known, a connection is begun there together
+ * with the request: when the offer comes, only the token is still to be shown, and a round trip is spared. It is known if
+ * the server told it with its last offer, or offered the same port twice and so has one for all transfers.
  */
 export class DataDialler {
   readonly #host: string;
   readonly #deadlineMs: number;
   #lastPort: number | undefined;
-  #steadyPort: number | undefined;
+  #nextPort: number | undefined;
 
   /** For the server at `host`; a connection is waited for no longer than `deadlineMs`. */
   constructor(host: string, deadlineMs: number) {
@@ -26,7 +26,7 @@ export class DataDialler {
   /** For one request, subscribed as it is sent: emits once how its offer is answered. Ending it closes what was not taken. */
   get dial$(): Observable<Dial> {
     return new Observable((subscriber) => {
-      const port = this.#steadyPort;
+      const port = this.#nextPort;
       const early$ = new ReplaySubject<Socket>(1);
       let untaken: Socket | undefined;
       const beginning = this.#connectEarly(port).subscribe({
@@ -46,7 +46,7 @@ export class DataDialler {
           }),
         );
       subscriber.next((offer) => {
-        this.#steadyPort = offer.port === this.#lastPort ? offer.port : undefined;
+        this.#nextPort = offer.next ?? (offer.port === this.#lastPort ? offer.port : undefined);
         this.#lastPort = offer.port;
         const fresh$ = connectData(this.#host, offer, this.#deadlineMs);
         if (offer.port === port) return concat(takeEarly(offer.token), fresh$).pipe(take(1));

@@ -36,6 +36,8 @@ const FIRST_UNPRIVILEGED_PORT = 1024;
 export interface ServerTransferOptions {
   readonly control: ControlChannel;
   readonly awaitPeers: AwaitPeers;
+  /** The same for a client that wants to know of the next port, where there is one. */
+  readonly awaitAhead: AwaitPeers | undefined;
   readonly digestName: DigestName;
   readonly limits: ConversationLimits;
 }
@@ -158,10 +160,11 @@ export class ServerTransfer {
   }
 
   #open(words: Omit<Accepted, 'type' | 'id'>): Observable<Socket> {
-    const { control, awaitPeers, limits } = this.#options;
+    const { control, awaitPeers, awaitAhead = awaitPeers, limits } = this.#options;
     const accepted: Accepted = { type: 'accepted', id: this.#request.id, ...words };
-    const { data } = this.#request;
-    if (data === undefined) return awaitPeer(awaitPeers, (offer) => control.send({ ...accepted, ...offer }));
+    const { data, next } = this.#request;
+    if (data === undefined)
+      return awaitPeer(next ? awaitAhead : awaitPeers, (offer) => control.send({ ...accepted, ...offer }));
     // Only ever to the address that the control connection comes from: no client can aim the server at others.
     if (data.port < FIRST_UNPRIVILEGED_PORT)
       throw new FileError('PERMISSION_DENIED', `data port ${data.port} is refused: ports below 1024 are not dialled`);

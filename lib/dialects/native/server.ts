@@ -21,21 +21,27 @@ import { assertUnchanged } from '../../protocol/message-check.ts';
 import { type DataPorts, isOnePort } from '../data-ports.ts';
 import type { OpenServerDialect, ServerDialect, SessionHost } from '../dialect.ts';
 import { ControlChannel } from './control-channel.ts';
-import { type AwaitPeers, SharedPort, awaitOnOnePort, awaitOnOwnPort, isToken } from './data-connections.ts';
+import { type AwaitPeers, SharedPort, awaitOnOwnPort, isToken, openDataPort } from './data-connections.ts';
 import type { ConversationLimits } from '../limits.ts';
 import { type Hello, type Message, PROTOCOL_VERSION, decodeHello, errorMessage } from './messages.ts';
+import { PortsAhead } from './ports-ahead.ts';
 import { ServerConversation } from './server-conversation.ts';
 
 /** The native protocol (docs/protocol.md), server side. A data port for all transfers serves all ports that speak it. */
 export const nativeServer: OpenServerDialect = ({ host, dataPorts, transfers, agent, limits }) =>
   peersOn(host, dataPorts, limits.dataMs).pipe(
-    map((awaitPeers) => (port) => new NativeServer({ port, awaitPeers, transfers, agent, limits })),
+    map((awaitPeers) => {
+      const aheadOn = dataPorts === 'ephemeral' ? host : undefined;
+      return (port) => new NativeServer({ port, awaitPeers, aheadOn, transfers, agent, limits });
+    }),
   );
 
 /** How transfers wait for their peers; undefined where these come to the port of the control connections. */
 const peersOn = (host: string, ports: DataPorts, dataMs: number): Observable<AwaitPeers | undefined> => {
   if (ports === 'same') return of(undefined);
-  return isOnePort(ports) ? awaitOnOnePort(host, ports.from, dataMs) : of(awaitOnOwnPort(host, ports, dataMs));
+  return isOnePort(ports)
+    ? openDataPort(host, ports.from, dataMs).pipe(map(({ awaitPeers }) => awaitPeers))
+    : of(awaitOnOwnPort(host, ports, dataMs));
 };
 
 interface NativeServerOptions {
@@ -43,6 +49,8 @@ interface NativeServerOptions {
   readonly port: number;
   /** How a transfer waits for its peer; undefined where data connections come to `port`. */
   readonly awaitPeers: AwaitPeers | undefined;
+  /** Address on which sessions open a fresh port ahead of each transfer; undefined where they have none of their own. */
+  readonly aheadOn: string | undefined;
   /** Transfers that a session may run at once, as told to the client. */
   readonly transfers: number;
   /** Name and version of the server program, as told to the client. */
@@ -96,10 +104,13 @@ class NativeServer implements ServerDialect {
       assertVersion(hello);
       const digestName = chooseDigest(hello);
       return host.withSession((session) => {
-        const options = { control, awaitPeers: this.#awaitPeers, digestName, limits: this.#limits };
+        const { aheadOn } = this.#options;
+        const ahead = aheadOn === undefined ? undefined : new PortsAhead(aheadOn, this.#limits.dataMs);
+        const awaitAhead = ahead?.awaitPeers;
+        const options = { control, awaitPeers: this.#awaitPeers, awaitAhead, digestName, limits: this.#limits };
         const conversation = new ServerConversation(session, options);
         say(control, this.#welcome(digestName));
-        return conversation.run(host.stopping$);
+        return conversation.run(host.stopping$).pipe(finalize(() => ahead?.close()));
       });
     }).pipe(
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error), control)),

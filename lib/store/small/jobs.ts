@@ -9,6 +9,7 @@ import {
   linkSync,
   lstatSync,
   openSync,
+  opendirSync,
   readSync,
   readlinkSync,
   renameSync,
@@ -32,6 +33,8 @@ export interface JobFolder {
 export interface FolderJobs {
   /** What names of the folder are; those that are gone are left out. */
   readonly entries: { readonly asks: { readonly of: readonly string[] }; readonly gives: Entry[] };
+  /** What is in the folder, part files too, if it is no more than `atMost`. */
+  readonly list: { readonly asks: { readonly atMost: number }; readonly gives: Entry[] };
   /** Finds that a file may be written under a name. */
   readonly check: { readonly asks: { readonly name: string }; readonly gives: true };
   readonly read: {
@@ -75,7 +78,9 @@ export const doJobs = (jobs: readonly FolderJob[]): unknown[] => {
 const doJob = (folder: string, job: FolderJob): JobGives<JobType> => {
   switch (job.type) {
     case 'entries':
-      return job.of.flatMap((name) => attempt(() => entryOf(name, lstatSync(`${folder}/${name}`))) ?? []);
+      return entriesOf(folder, job.of);
+    case 'list':
+      return entriesOf(folder, fewNames(folder, job.atMost));
     case 'check':
       modeOfReplaced(`${folder}/${job.name}`);
       return true;
@@ -119,6 +124,24 @@ class HeldFolders {
     return fd;
   }
 }
+
+/** Those that are gone are left out, and those that are not Unicode. */
+const entriesOf = (folder: string, names: readonly string[]): Entry[] =>
+  names.flatMap((name) => attempt(() => entryOf(name, lstatSync(`${folder}/${name}`))) ?? []);
+
+const fewNames = (folder: string, atMost: number): string[] => {
+  const opened = opendirSync(folder, { bufferSize: atMost });
+  try {
+    const names: string[] = [];
+    for (let next = opened.readSync(); next !== null; next = opened.readSync()) {
+      if (names.length === atMost) throw new Error('too many');
+      names.push(next.name);
+    }
+    return names;
+  } finally {
+    opened.closeSync();
+  }
+};
 
 /** The permissions of the file that has a name, if one has; throws if something else has it. */
 const modeOfReplaced = (location: string): number | undefined => {

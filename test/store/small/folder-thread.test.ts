@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalFolderStore } from '../../../lib/store/local-folder.ts';
+import { keptName } from '../../../lib/store/part-names.ts';
 import { FolderThread, folderThread } from '../../../lib/store/small/folder-thread.ts';
 import { Valve } from '../../../lib/streams/valve.ts';
 import { fromChunks } from '../../../lib/streams/from-chunks.ts';
@@ -62,6 +63,21 @@ describe('the thread for small files', { skip }, () => {
     const files = await Promise.all(names.map((name) => store.open([name])));
     assert.deepEqual(await Promise.all(files.map(async (file) => (await bytesOf(file.content())).toString())), names);
     assert.equal((await readdir(root)).length, names.length);
+  });
+
+  it('lists a folder, be it small or large, without part files', async (test) => {
+    const { root, store } = await storeWithThread(test);
+    const listed = async () => {
+      const found: string[] = [];
+      for await (const { name } of store.list([])) found.push(name);
+      return found.sort();
+    };
+    await writeFile(join(root, keptName('gone')), '');
+    const names = Array.from({ length: 300 }, (_, index) => `file ${index}`).sort();
+    for (const count of [0, 10, 256, 300]) {
+      for (const name of names.slice(0, count)) await writeFile(join(root, name), '');
+      assert.deepEqual(await listed(), names.slice(0, count));
+    }
   });
 
   it('leaves the old file as it is until a part is committed', async (test) => {
