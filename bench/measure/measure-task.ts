@@ -28,7 +28,7 @@ export interface MeasureOptions {
 }
 
 /**
- * Measures peers at one task in turns (A B A B), so that whatever else the machine does meets all of them. One sample
+ * Measures peers at one task in turns (A B C, B C A, ...), so that whatever else the machine does meets all of them. One sample
  * of each comes first and does not count. A peer that fails is named and left out, unless the run was aborted.
  */
 export const measureTask = async (
@@ -52,7 +52,7 @@ export const measureTask = async (
         runners.push({ peer: peer.name, session: await peer.open(task, signal), samples: [] });
       });
     for (let round = -1; round < repeats; round += 1)
-      for (const { peer, session, samples } of runners)
+      for (const { peer, session, samples } of startingAt(round + 1, runners))
         if (!failed.some((failure) => failure.peer === peer))
           await orFail(peer, async () => {
             const sample = await takeSample(session, task, times);
@@ -66,6 +66,12 @@ export const measureTask = async (
   } finally {
     await Promise.all(runners.map(({ session }) => session.close()));
   }
+};
+
+/** The same in a circle: who comes behind whom matters, for what one leaves in the caches and frees of memory. */
+const startingAt = <T>(first: number, all: readonly T[]): T[] => {
+  const at = all.length === 0 ? 0 : first % all.length;
+  return [...all.slice(at), ...all.slice(0, at)];
 };
 
 interface Runner {
