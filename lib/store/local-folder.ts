@@ -49,6 +49,11 @@ export class LocalFolderStore implements Store {
     return new LocalFolderStore(await PathGate.for(root, show));
   }
 
+  /** The same for a folder that was found just now, by its real path. */
+  static at(realRoot: string, show: (path: RemotePath) => string): LocalFolderStore {
+    return new LocalFolderStore(PathGate.at(realRoot, show));
+  }
+
   /** `PERMISSION_DENIED` where nobody could be shown what is in the folder. */
   async assertReadable(): Promise<void> {
     const { root } = this.#gate;
@@ -121,8 +126,10 @@ export class LocalFolderStore implements Store {
   }
 
   async kept(path: RemotePath): Promise<Checkpoint | undefined> {
-    if (path.length === 0) return undefined;
+    const name = path.at(-1);
+    if (name === undefined) return undefined;
     await partsLetGo(this.#locationOf(path));
+    if ((await folderThread.do('hasKept', this.#folderOf(path), { name })) === false) return undefined;
     return this.#gate.atPlace(path, 'cannot read', findKept);
   }
 

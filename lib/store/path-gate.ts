@@ -46,8 +46,15 @@ export class PathGate {
 
   /** A gate for an existing folder; `NOT_FOUND` or `NOT_A_FOLDER` if there is none. */
   static async for(folder: string, show: (path: RemotePath) => string): Promise<PathGate> {
-    const root = await namingErrors(folder, 'cannot open folder', () => realpath(folder));
-    if (!(await stat(root)).isDirectory()) throw new FileError('NOT_A_FOLDER', `${folder}: is not a folder`);
+    const [root, stats] = await namingErrors(folder, 'cannot open folder', () =>
+      Promise.all([realpath(folder), stat(folder)]),
+    );
+    if (!stats.isDirectory()) throw new FileError('NOT_A_FOLDER', `${folder}: is not a folder`);
+    return new PathGate(root, show);
+  }
+
+  /** A gate for a folder that is known to be one, by its real path. */
+  static at(root: string, show: (path: RemotePath) => string): PathGate {
     return new PathGate(root, show);
   }
 

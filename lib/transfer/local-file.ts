@@ -20,16 +20,20 @@ export interface LocalFile {
  * not a peer's. Errors with `NOT_FOUND` when its folder does not exist.
  */
 export const locateFile = async (path: string): Promise<LocalFile> => {
-  const real = await realpath(path).catch(() => resolve(path));
+  const real = await realpath(path).catch(() => undefined);
+  const place = real ?? resolve(path);
+  const folder = dirname(place);
   const shownFolder = dirname(path);
-  const store = await LocalFolderStore.open(dirname(real), (inFolder) => join(shownFolder, ...inFolder)).catch(
-    (error: unknown) => {
-      throw fileError(error, `${path}: cannot open folder`, 'READ_FAILED');
-    },
-  );
-  const name = basename(real);
+  const show = (inFolder: RemotePath) => join(shownFolder, ...inFolder);
+  const store = real === undefined ? await openFolder(path, folder, show) : LocalFolderStore.at(folder, show);
+  const name = basename(place);
   return { store, path: name === '' ? [] : [name] };
 };
+
+const openFolder = (path: string, folder: string, show: (path: RemotePath) => string): Promise<LocalFolderStore> =>
+  LocalFolderStore.open(folder, show).catch((error: unknown) => {
+    throw fileError(error, `${path}: cannot open folder`, 'READ_FAILED');
+  });
 
 /**
  * A file of this machine as the place where bytes come from: reads 512 KiB pieces ahead of the sink.

@@ -16,7 +16,9 @@ import { type RemotePath, checkSegment } from '../../protocol/path.ts';
 import type { RemoteSession } from '../dialect.ts';
 import type { Command, Reply } from '../session.ts';
 import { ClientRequests, type RequestWords } from './client-requests.ts';
-import { ClientTransfer, type ClientTransferOptions } from './client-transfer.ts';
+import { ClientFileTransfer } from './client-file-transfer.ts';
+import { ClientTreeTransfer } from './client-tree-transfer.ts';
+import { TransferRequests, type TransferRequestsOptions } from './transfer-requests.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type ReplyMessage, decodeServerMessage, remoteError } from './messages.ts';
 
@@ -24,15 +26,18 @@ import { type ReplyMessage, decodeServerMessage, remoteError } from './messages.
 export class ClientSession implements RemoteSession {
   readonly #control: ControlChannel;
   readonly #requests: ClientRequests;
-  readonly #transfer: ClientTransfer;
+  readonly #files: ClientFileTransfer;
+  readonly #trees: ClientTreeTransfer;
   readonly #ended$ = new ReplaySubject<never>(1);
   /** Why the server said it will end, for when it does. */
   #farewell: SluiceError | undefined;
 
-  constructor(control: ControlChannel, options: Omit<ClientTransferOptions, 'requests'>) {
+  constructor(control: ControlChannel, options: Omit<TransferRequestsOptions, 'requests'>) {
     this.#control = control;
     this.#requests = new ClientRequests(control, options.pulseLimits.stallMs);
-    this.#transfer = new ClientTransfer({ ...options, requests: this.#requests });
+    const transfers = new TransferRequests({ ...options, requests: this.#requests });
+    this.#files = new ClientFileTransfer(transfers);
+    this.#trees = new ClientTreeTransfer(transfers);
   }
 
   get ended$(): Observable<never> {
@@ -48,13 +53,13 @@ export class ClientSession implements RemoteSession {
   execute(command: Command): Observable<Reply> {
     switch (command.type) {
       case 'download':
-        return this.#transfer.download(command);
+        return this.#files.download(command);
       case 'upload':
-        return this.#transfer.upload(command);
+        return this.#files.upload(command);
       case 'download-tree':
-        return this.#transfer.downloadTree(command);
+        return this.#trees.download(command);
       case 'upload-tree':
-        return this.#transfer.uploadTree(command);
+        return this.#trees.upload(command);
       case 'list':
         return this.#ask({ type: 'list', path: [...command.path] }, (reply) =>
           reply.type === 'listing' ? { type: 'listing', entries: this.#entries(command.path, reply) } : undefined,

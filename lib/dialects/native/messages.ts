@@ -182,6 +182,8 @@ export type Welcome = v.InferOutput<typeof WELCOME>;
 export type Request = v.InferOutput<typeof REQUESTS>;
 export type Signal = v.InferOutput<typeof SIGNALS>;
 export type ReplyMessage = v.InferOutput<typeof REPLIES>;
+/** What begins a transfer. */
+export type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 export type ErrorMessage = v.InferOutput<typeof ERROR>;
 export type Notice = v.InferOutput<typeof NOTICES>;
 export type Trailer = v.InferOutput<typeof TRAILER>;

@@ -25,7 +25,7 @@ import { type ContentOptions, receiveContentOver, sendContent } from './content.
 import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeers, awaitPeer, connectData } from './data-connections.ts';
 import { DEFAULT_LIMITS, type ConversationLimits } from '../limits.ts';
-import type { ContentProof, ReplyMessage, TransferRequest, TreeRequest } from './messages.ts';
+import type { Accepted, ContentProof, TransferRequest, TreeRequest } from './messages.ts';
 import type { RunningRequest } from './running-request.ts';
 import { type SegmentOptions, receiveSegments, sendSegments } from './segment-content.ts';
 import { receiveTree, sendTree } from './tree-content.ts';
@@ -41,8 +41,6 @@ export interface ServerTransferOptions {
   readonly digestName: DigestName;
   readonly limits: ConversationLimits;
 }
-
-type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 
 /** The data side of one get or put, of a file or a tree, as the server speaks it. */
 export class ServerTransfer {

@@ -35,6 +35,8 @@ export interface FolderJobs {
   readonly entries: { readonly asks: { readonly of: readonly string[] }; readonly gives: Entry[] };
   /** What is in the folder, part files too, if it is no more than `atMost`. */
   readonly list: { readonly asks: { readonly atMost: number }; readonly gives: Entry[] };
+  /** Whether an older try at a file has left a part. */
+  readonly hasKept: { readonly asks: { readonly name: string }; readonly gives: boolean };
   /** Finds that a file may be written under a name. */
   readonly check: { readonly asks: { readonly name: string }; readonly gives: true };
   readonly read: {
@@ -81,6 +83,8 @@ const doJob = (folder: string, job: FolderJob): JobGives<JobType> => {
       return entriesOf(folder, job.of);
     case 'list':
       return entriesOf(folder, fewNames(folder, job.atMost));
+    case 'hasKept':
+      return hasKept(folder, job.name);
     case 'check':
       modeOfReplaced(`${folder}/${job.name}`);
       return true;
@@ -187,8 +191,10 @@ const writeSmall = (folder: string, content: SmallContent): JobGives<'write'> =>
     throw error;
   }
   if (fsync) flushFolder(folder);
-  return { hasKept: existsSync(`${folder}/${keptName(name)}`) };
+  return { hasKept: hasKept(folder, name) };
 };
+
+const hasKept = (folder: string, name: string): boolean => existsSync(`${folder}/${keptName(name)}`);
 
 const writeHidden = (location: string, { bytes, mode, modified, fsync }: SmallContent): void => {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
