@@ -31,13 +31,13 @@ export const SHORT: FaultSize = {
   idleSessions: 300,
   visits: 300,
   crowd: 50,
-  commands: 100_000,
+  commands: 30_000,
   entries: 3000,
   writers: 8,
   idleReaders: 8,
   fileSizes: [READ - 1, READ, READ + 1],
-  cancels: 200,
-  cuts: 2,
+  cancels: 100,
+  cuts: 1,
   namespaces: false,
 };
 
