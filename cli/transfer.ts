@@ -94,11 +94,13 @@ const treeLine = (
   { from, to }: TransferLabel,
   { files, bytes, resumed = 0, skipped, failed, seconds }: TreeFacts,
 ): string => {
+  const names = `${display(from)} -> ${display(to)}`;
+  if (files + skipped + failed === 0) return `${names}: no new files, in ${formatSeconds(seconds)}`;
   const amount = `${formatCount(files, 'file')}, ${formatBytes(bytes)}`;
   const rate = formatRate((bytes - resumed) / seconds);
   const there = thereLine(resumed);
   const left = `${skipped > 0 ? `, ${skipped} skipped` : ''}${failed > 0 ? `, ${failed} failed` : ''}`;
-  return `${display(from)} -> ${display(to)}: ${amount} in ${formatSeconds(seconds)} (${rate})${there}, verified${left}`;
+  return `${names}: ${amount} in ${formatSeconds(seconds)} (${rate})${there}, verified${left}`;
 };
 
 type Proof = Pick<TransferProgress, 'unverified' | 'digestSent'>;

@@ -77,7 +77,7 @@ describe('sluice get -r', () => {
     const { run, url, root, here } = await start(test);
     await fill(join(root, 'photos'));
     await run('get', '-r', url('photos'));
-    assert.match((await run('get', '-r', url('photos'))).stdout, /: 0 files, 0 B in /);
+    assert.match((await run('get', '-r', url('photos'))).stdout, /: no new files, in /);
     await writeFile(join(root, 'photos', 'sub', 'b.txt'), 'longer');
     assert.match((await run('get', '-r', url('photos'))).stdout, /: 1 file, 6 B in /);
     assert.equal(await readFile(join(here, 'photos', 'sub', 'b.txt'), 'utf8'), 'longer');

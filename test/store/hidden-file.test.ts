@@ -16,6 +16,7 @@ import {
 } from 'node:fs/promises';
 import { hostname, platform } from 'node:os';
 import { join } from 'node:path';
+import { kill } from 'node:process';
 import { type TestContext, describe, it } from 'node:test';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { PART_PREFIX, formatPath } from '../../lib/protocol/path.ts';
@@ -218,14 +219,16 @@ describe('a kept part', () => {
       'was killed is free, though nobody has asked for its end yet',
       { skip: platform() !== 'linux' },
       async (test) => {
-        // The inner process ends at once, and the outer one that should ask for its end is another program by then.
-        const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+        // The inner process is killed when the outer one, which should ask for its end, is another program.
+        const script = 'sleep 60 & echo $!; exec sleep 60';
+        const parent = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'ignore'] });
         test.after(() => parent.kill('SIGKILL'));
         const [line] = (await once(parent.stdout, 'data')) as [Buffer];
         const zombie = Number(line.toString());
-        await until('a process that has ended', async () =>
-          (await readFile(`/proc/${zombie}/stat`, 'latin1')).includes(') Z '),
-        );
+        const statusOf = (id?: number) => readFile(`/proc/${id}/stat`, 'latin1');
+        await until('another program', async () => (await statusOf(parent.pid)).includes('(sleep)'));
+        kill(zombie, 'SIGKILL');
+        await until('a process that has ended', async () => (await statusOf(zombie)).includes(') Z '));
         const scene = await startScene(test);
         await owned((owner) => ({ ...owner, pid: zombie, instance: 'another' }))(scene);
         assert.deepEqual(await findKept(scene.place), KEPT);
