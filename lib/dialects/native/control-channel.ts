@@ -109,7 +109,7 @@ export class ControlChannel {
               this.#assertArrived(payload);
               this.liveness.heard();
             } catch (error) {
-              subscriber.error(error);
+              return subscriber.error(error);
             }
             subscriber.next(payload);
           },

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
   BehaviorSubject,
@@ -8,7 +7,6 @@ import {
   defer,
   filter,
   finalize,
-  ignoreElements,
   map,
   merge,
   mergeMap,
@@ -22,25 +20,27 @@ import {
 } from 'rxjs';
 import { TimeoutError } from '../../errors/errors.ts';
 import { connect } from '../../net/connect.ts';
-import { listen } from '../../net/listen.ts';
+import type { Listener } from '../../net/listen.ts';
 import { takeFrame } from '../../net/take-frame.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
-import { TOKEN_LENGTH, newToken, sameToken } from '../../protocol/token.ts';
+import { TOKEN_LENGTH, newToken, tokenKey } from '../../protocol/token.ts';
 import { type DataPorts, listenForData } from '../data-ports.ts';
 
-/** Where the other side shall connect to, and the secret that proves it is the other side. */
-export interface DataOffer {
+/** Where the other side shall connect to. */
+interface OfferedPort {
   readonly port: number;
-  readonly token: string;
+  /** Where the connection of the next transfer will probably be waited for. */
   readonly next?: number | undefined;
 }
 
+/** The same with the secret that proves it is the other side. */
+export interface DataOffer extends OfferedPort {
+  readonly token: string;
+}
+
 /** The same for several connections of one transfer to one port, which their tokens tell apart. */
-export interface DataOffers {
-  readonly port: number;
+export interface DataOffers extends OfferedPort {
   readonly tokens: readonly string[];
-  /** Where the connection of the next transfer will probably be waited for. */
-  readonly next?: number | undefined;
 }
 
 /** A port where transfers wait for their peers. */
@@ -77,46 +77,32 @@ export const awaitPeer = (
 /** Connections on one port that may be without a token at a time; beyond it the one that waits longest is dropped. */
 const MAX_STRANGERS = 64;
 
-/** A fresh listener for each transfer, closed as soon as the peer is there. */
+/** A fresh port for each transfer, closed as soon as its peers are there. */
 export const awaitOnOwnPort =
   (host: string, ports: Exclude<DataPorts, 'same'>, deadlineMs: number): AwaitPeers =>
-  (count, announce) => {
-    const tokens = newTokens(count);
-    const taken = new Set<number>();
-    const claim: Claim = (shown) => {
-      const index = tokens.findIndex((token) => sameToken(shown, token));
-      if (index < 0 || taken.has(index)) return undefined;
-      taken.add(index);
-      return index;
-    };
-    return listenForData(host, ports).pipe(
-      switchMap((listener) =>
-        merge(announce({ port: listener.port, tokens }), listener.socket$.pipe(admitPeers(claim, deadlineMs))),
-      ),
+  (count, announce) =>
+    openDataPort(listenForData(host, ports), deadlineMs).pipe(
+      switchMap(({ awaitPeers }) => awaitPeers(count, announce)),
       take(count),
-      withDeadline(deadlineMs),
     );
-  };
 
 /**
- * One port for the data connections of any number of transfers, open as long as it is subscribed; 0 picks a free one. Emits
- * it once. Errors with `LISTEN_FAILED`. Connections that were handed to their transfers outlive the port.
+ * A port for the data connections of any number of transfers, open as long as it is subscribed. Emits it once. Errors as
+ * its listener does. Connections that were handed to their transfers outlive the port.
  */
-export const openDataPort = (host: string, port: number, deadlineMs: number): Observable<DataPort> =>
-  listen({ host, port }).pipe(
-    switchMap((listener) => {
+export const openDataPort = (listener$: Observable<Listener>, deadlineMs: number): Observable<DataPort> =>
+  listener$.pipe(
+    switchMap(({ port, socket$ }) => {
       const transfers = new SharedPort();
-      const deliver: Claim = (token, socket) => (transfers.deliver(token, socket) ? 0 : undefined);
       return merge(
-        listener.socket$.pipe(admitPeers(deliver, deadlineMs), ignoreElements()),
-        of({ port: listener.port, awaitPeers: transfers.awaitOn(listener.port, deadlineMs) }),
+        socket$.pipe(deliverTo(transfers, deadlineMs)),
+        of({ port, awaitPeers: transfers.awaitOn(port, deadlineMs) }),
       );
     }),
   );
 
 /** The waiting transfers of a port that is not theirs alone. */
 export class SharedPort {
-  // Looked up by digest, so that the time of a look-up tells nothing about a token that is nearly right.
   readonly #waiting = new Map<string, (socket: Socket) => void>();
   readonly #waitingCount$ = new BehaviorSubject(0);
 
@@ -139,14 +125,14 @@ export class SharedPort {
 
   /** Hands a connection that came with a token to the transfer that waits for it; false if none does. */
   deliver(token: string, socket: Socket): boolean {
-    const take = this.#waiting.get(fingerprint(token));
+    const take = this.#waiting.get(tokenKey(token));
     take?.(socket);
     return take !== undefined;
   }
 
   #expect(token: string): Observable<Socket> {
     return new Observable((subscriber) => {
-      const key = fingerprint(token);
+      const key = tokenKey(token);
       const stopWaiting = () => {
         this.#waiting.delete(key);
         this.#waitingCount$.next(this.#waiting.size);
@@ -175,8 +161,8 @@ export const showToken = (socket: Socket, token: string): void => {
 export const isToken = (payload: Buffer): boolean =>
   payload.length === TOKEN_LENGTH && /^[0-9a-f]+$/.test(payload.toString('latin1'));
 
-/** Lets connections through whose token is claimed, whoever else knocks meanwhile. */
-const admitPeers = (claim: Claim, deadlineMs: number): OperatorFunction<Socket, DataConnection> => {
+/** Hands connections to the transfers that wait for their tokens, whoever else knocks meanwhile. */
+const deliverTo = (transfers: SharedPort, deadlineMs: number): OperatorFunction<Socket, never> => {
   const strangers = new Set<Socket>();
   return mergeMap((socket) => {
     const [oldest] = strangers;
@@ -186,26 +172,21 @@ const admitPeers = (claim: Claim, deadlineMs: number): OperatorFunction<Socket, 
       oldest.destroy();
     }
     strangers.add(socket);
-    return identify(socket, claim, deadlineMs).pipe(finalize(() => strangers.delete(socket)));
+    return identify(socket, transfers, deadlineMs).pipe(finalize(() => strangers.delete(socket)));
   });
 };
 
-/** Which connection the bearer of a token is, if somebody waits for it; who says so has the socket from then on. */
-type Claim = (token: string, socket: Socket) => number | undefined;
-
-/** Emits the connection if its token is claimed; closes it quietly if it is not. */
-const identify = (socket: Socket, claim: Claim, deadlineMs: number): Observable<DataConnection> =>
-  new Observable<DataConnection>((subscriber) => {
+/** Hands one connection over by its token; closes it quietly if nobody waits for that, or none comes in time. */
+const identify = (socket: Socket, transfers: SharedPort, deadlineMs: number): Observable<never> =>
+  new Observable((subscriber) => {
     let hasShown = false;
     const first = takeFrame(socket, TOKEN_LENGTH)
       .pipe(timeout({ first: deadlineMs }))
       .subscribe({
         next: (payload) => {
-          // Who claims it may end this wait at once, and the socket is theirs by then.
+          // Whose it is may end this wait at once, and the socket is theirs by then.
           hasShown = true;
-          const index = claim(payload.toString('latin1'), socket);
-          if (index === undefined) socket.destroy();
-          else subscriber.next({ index, socket });
+          if (!transfers.deliver(payload.toString('latin1'), socket)) socket.destroy();
         },
         error: () => subscriber.complete(),
         complete: () => subscriber.complete(),
@@ -227,5 +208,3 @@ const withDeadline = (deadlineMs: number): MonoTypeOperatorFunction<DataConnecti
   );
 
 const newTokens = (count: number): string[] => Array.from({ length: count }, newToken);
-
-const fingerprint = (token: string): string => createHash('sha256').update(token).digest('base64');

@@ -9,6 +9,7 @@ import {
   switchMap,
   take,
 } from 'rxjs';
+import { listenForData } from '../data-ports.ts';
 import { type AwaitPeers, type DataPort, awaitOnOwnPort, openDataPort } from './data-connections.ts';
 
 // Long enough for transfers that follow each other, short enough for a port that is of no more use.
@@ -62,7 +63,9 @@ export class PortsAhead {
   #open(): OpenPort {
     const port$ = new ReplaySubject<DataPort | undefined>(1);
     // Where none is to be had ahead of time, the transfer tries again when it begins, and says so if there is none then.
-    const opened$ = openDataPort(this.#host, 0, this.#deadlineMs).pipe(catchError(() => of(undefined)));
+    const opened$ = openDataPort(listenForData(this.#host, 'ephemeral'), this.#deadlineMs).pipe(
+      catchError(() => of(undefined)),
+    );
     return { port$, whileOpen: opened$.subscribe(port$) };
   }
 }

@@ -15,6 +15,7 @@ import {
 } from 'rxjs';
 import { ConnectionError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
+import { listen } from '../../net/listen.ts';
 import { takeFrame } from '../../net/take-frame.ts';
 import { type DigestName, availableDigests } from '../../operators/digest.ts';
 import { assertUnchanged } from '../../protocol/message-check.ts';
@@ -40,7 +41,7 @@ export const nativeServer: OpenServerDialect = ({ host, dataPorts, transfers, ag
 const peersOn = (host: string, ports: DataPorts, dataMs: number): Observable<AwaitPeers | undefined> => {
   if (ports === 'same') return of(undefined);
   return isOnePort(ports)
-    ? openDataPort(host, ports.from, dataMs).pipe(map(({ awaitPeers }) => awaitPeers))
+    ? openDataPort(listen({ host, port: ports.from }), dataMs).pipe(map(({ awaitPeers }) => awaitPeers))
     : of(awaitOnOwnPort(host, ports, dataMs));
 };
 
