@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { appendFile, readFile, readdir, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
-import { type Observable, lastValueFrom, tap } from 'rxjs';
-import { type Client, type TransferOptions, type TransferProgress, formatPath } from '../../lib/index.ts';
+import { lastValueFrom, tap } from 'rxjs';
+import { type Client, formatPath } from '../../lib/index.ts';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { PART_PREFIX } from '../../lib/protocol/path.ts';
 import { type Scene, type SceneOptions, startScene } from '../faults/scene.ts';
@@ -11,6 +11,7 @@ import { CliProcess } from '../helpers/cli.ts';
 import { pattern } from '../helpers/collect.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { type Direction, type Fault, TOKEN_FRAME_BYTES, startFaultProxy } from '../helpers/fault-proxy.ts';
+import { type FileTransfer, assertArrived, startFileTransfer, troublesOf } from '../helpers/file-transfer.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { freePorts } from '../helpers/free-ports.ts';
 import { MODIFIED, corrupt, digestsOf, keptBytes, leavePart, securedBytes } from '../helpers/kept-part.ts';
@@ -28,71 +29,32 @@ const OVERHEAD = 64 * 1024;
 
 const DIRECTIONS = ['down', 'up'] as const;
 
-interface Transfer {
-  /** Begins a transfer. */
-  readonly run: (options?: TransferOptions) => Observable<TransferProgress>;
-  /** All progress of all tries so far. */
-  readonly seen: readonly TransferProgress[];
-  readonly source: string;
-  readonly target: string;
-  /** Folder of the target. */
-  readonly folder: string;
-  /** Bytes of the data connections so far, one by one. */
-  readonly wire: () => number[];
-}
-
-/** A file that goes one way between a client and a server, through the scene's network. */
-const fileOf = async ({ client, server, proxy, local }: Scene, direction: Direction): Promise<Transfer> => {
-  const seen: TransferProgress[] = [];
-  const [sources, folder] = direction === 'up' ? [local, server.root] : [server.root, local];
-  const [source, target] = [join(sources, 'source'), join(folder, 'file')];
-  await writeFile(source, CONTENT);
-  await utimes(source, MODIFIED / 1000, MODIFIED / 1000);
-  const run = (options?: TransferOptions) =>
-    (direction === 'up' ? client.upload(source, ['file'], options) : client.download(['source'], target, options)).pipe(
-      tap((progress) => seen.push(progress)),
-    );
-  const wire = () => proxy.connections('data').map(({ passed }) => passed[direction]);
-  return { run, seen, source, target, folder, wire };
-};
-
 const startTransfer = async (test: TestContext, direction: Direction, options: SceneOptions = {}) => {
   const scene = await startScene(test, options);
-  return { ...scene, ...(await fileOf(scene, direction)) };
+  return { ...scene, ...(await startFileTransfer(scene, direction, CONTENT)) };
 };
 
 /** Something that happens to the first data connection, when half of the content is through. */
 const halfWay = (direction: Direction, fault: Fault) =>
   [{ when: 'data', nth: 0, direction, at: BREAK_AT, fault }] as const;
 
-const halfThrough = ({ wire }: Pick<Transfer, 'wire'>) =>
+const halfThrough = ({ wire }: Pick<FileTransfer, 'wire'>) =>
   until('half of the content on the wire', () => (wire()[0] ?? 0) >= BREAK_AT);
 
 /** The same, and the receiver has something that it can keep. */
-const halfSecured = async (transfer: Pick<Transfer, 'wire' | 'folder'>): Promise<void> => {
+const halfSecured = async (transfer: Pick<FileTransfer, 'wire' | 'folder'>): Promise<void> => {
   await halfThrough(transfer);
   await until('a block that is secure', async () => (await securedBytes(transfer.folder)) >= MIB);
 };
 
 /** Asserts that a transfer ended well, and that its last data connection moved what was missing and nothing else. */
-const assertResumed = async ({ seen, target, folder, wire }: Transfer): Promise<number> => {
-  const { state, bytes, resumed = 0 } = seen.at(-1) ?? assert.fail('nothing was seen');
-  assert.deepEqual([state, bytes], ['completed', CONTENT.length]);
+const assertResumed = async (transfer: FileTransfer): Promise<number> => {
+  const resumed = await assertArrived(transfer, CONTENT);
   assert.ok(resumed >= MIB, `only ${resumed} bytes were there`);
-  assert.ok(
-    (wire().at(-1) ?? 0) < CONTENT.length - resumed + OVERHEAD,
-    `${wire().join()} bytes, ${resumed} were there`,
-  );
-  assert.ok(CONTENT.equals(await readFile(target)));
-  assert.deepEqual(
-    (await readdir(folder)).filter((name) => name.startsWith(PART_PREFIX)),
-    [],
-  );
+  const wire = transfer.wire();
+  assert.ok((wire.at(-1) ?? 0) < CONTENT.length - resumed + OVERHEAD, `${wire.join()} bytes, ${resumed} were there`);
   return resumed;
 };
-
-const troublesOf = (seen: readonly TransferProgress[]) =>
-  seen.flatMap(({ state, trouble }) => (state === 'waiting' ? [trouble?.code] : []));
 
 // Both sides wait for the reason of a lost data connection, so these take their time, side by side.
 describe('a transfer whose data connection breaks', { concurrency: true }, () => {
@@ -103,7 +65,7 @@ describe('a transfer whose data connection breaks', { concurrency: true }, () =>
         const transfer = await startTransfer(test, direction, { plan: halfWay(direction, { type }), connect });
         await lastValueFrom(transfer.run());
         await assertResumed(transfer);
-        assert.deepEqual(troublesOf(transfer.seen), ['CLOSED_EARLY']);
+        assert.deepEqual(troublesOf(transfer), ['CLOSED_EARLY']);
         assert.equal(transfer.proxy.connections('control').length, 1);
       });
 
@@ -113,7 +75,7 @@ describe('a transfer whose data connection breaks', { concurrency: true }, () =>
       await failsWith('CLOSED_EARLY', lastValueFrom(transfer.run()));
       await lastValueFrom(transfer.run());
       await assertResumed(transfer);
-      assert.deepEqual(troublesOf(transfer.seen), []);
+      assert.deepEqual(troublesOf(transfer), []);
     });
 });
 
@@ -128,7 +90,7 @@ describe('a transfer whose control connection breaks', () => {
         transfer.proxy.connections('control')[0]?.strike({ type });
         await running;
         await assertResumed(transfer);
-        assert.equal(troublesOf(transfer.seen)[0], 'CLOSED_EARLY');
+        assert.equal(troublesOf(transfer)[0], 'CLOSED_EARLY');
         assert.equal(transfer.proxy.connections('control').length, 2);
         assert.ok((await transfer.client.ping()) >= 0);
       });
@@ -178,7 +140,7 @@ describe('a transfer that waits for its next try', () => {
 });
 
 describe('a transfer that is cancelled', () => {
-  const CANCELS: Readonly<Record<string, (run: Transfer['run']) => () => Promise<void>>> = {
+  const CANCELS: Readonly<Record<string, (run: FileTransfer['run']) => () => Promise<void>>> = {
     'its subscriber leaves': (run) => {
       const running = run().subscribe({ error: (error: unknown) => assert.ifError(error) });
       return () => Promise.resolve(running.unsubscribe());
@@ -227,7 +189,7 @@ describe('a block that is broken on the way', () => {
       await lastValueFrom(transfer.run());
       // The broken block is the sixth.
       assert.equal(await assertResumed(transfer), 5 * MIB);
-      assert.deepEqual(troublesOf(transfer.seen), ['DIGEST_MISMATCH']);
+      assert.deepEqual(troublesOf(transfer), ['DIGEST_MISMATCH']);
     });
 
   for (const direction of DIRECTIONS)
@@ -285,7 +247,7 @@ describe('a source that has changed since the transfer broke off', () => {
         assert.deepEqual([state, resumed], ['completed', undefined]);
         assert.ok((await readFile(transfer.source)).equals(await readFile(transfer.target)));
         assert.deepEqual(await readdir(transfer.folder), ['file']);
-        assert.deepEqual(troublesOf(transfer.seen), ['OFFSET_MISMATCH']);
+        assert.deepEqual(troublesOf(transfer), ['OFFSET_MISMATCH']);
       });
 
   for (const direction of DIRECTIONS)
@@ -520,7 +482,11 @@ describe('a process that is killed', () => {
       const proxy = await startFaultProxy(test, { port }, halfWay(direction, { type: 'stop' }));
       const client: Client = await startClient(test, proxy, { host: proxy.host, retries: 9 });
       const local = await temporaryFolder(test);
-      const transfer = await fileOf({ client, proxy, local, server: { root } as Scene['server'] }, direction);
+      const transfer = await startFileTransfer(
+        { client, proxy, local, server: { root } as Scene['server'] },
+        direction,
+        CONTENT,
+      );
       const running = lastValueFrom(transfer.run());
       await halfSecured(transfer);
       first.kill('SIGKILL');
@@ -528,7 +494,7 @@ describe('a process that is killed', () => {
       await serve();
       await running;
       await assertResumed(transfer);
-      assert.ok(troublesOf(transfer.seen).length >= 1);
-      assert.equal(new Set(troublesOf(transfer.seen)).size, 1);
+      assert.ok(troublesOf(transfer).length >= 1);
+      assert.equal(new Set(troublesOf(transfer)).size, 1);
     });
 });

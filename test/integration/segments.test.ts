@@ -2,19 +2,18 @@ import assert from 'node:assert/strict';
 import { readFile, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
-import { type Observable, lastValueFrom, tap } from 'rxjs';
-import type { TransferOptions, TransferProgress } from '../../lib/index.ts';
+import { lastValueFrom } from 'rxjs';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
-import { PART_PREFIX } from '../../lib/protocol/path.ts';
-import { type SceneOptions, assertFiles, startScene } from '../faults/scene.ts';
+import { type Scene, type SceneOptions, assertFiles, startScene } from '../faults/scene.ts';
 import { CliProcess } from '../helpers/cli.ts';
 import { pattern, unexpected } from '../helpers/collect.ts';
 import { failsWith } from '../helpers/errors.ts';
-import type { Direction, Fault, FaultProxy, PlannedFault } from '../helpers/fault-proxy.ts';
+import type { Direction, Fault, PlannedFault } from '../helpers/fault-proxy.ts';
+import { type FileTransfer, assertArrived, startFileTransfer, troublesOf } from '../helpers/file-transfer.ts';
 import { MODIFIED, corrupt, keptBytes, leaveRuns, securedBytes } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { openSession, until } from '../helpers/raw-peer.ts';
-import { type TestServer, startClient } from '../helpers/server.ts';
+import { startClient } from '../helpers/server.ts';
 
 checkLeaks();
 
@@ -25,20 +24,7 @@ const OVERHEAD = 64 * 1024;
 
 const DIRECTIONS = ['down', 'up'] as const;
 
-interface Transfer {
-  /** Begins a transfer. */
-  readonly run: (options?: TransferOptions) => Observable<TransferProgress>;
-  /** All progress of all tries so far. */
-  readonly seen: readonly TransferProgress[];
-  readonly source: string;
-  readonly target: string;
-  /** Folder of the target. */
-  readonly folder: string;
-  readonly proxy: FaultProxy;
-  readonly server: TestServer;
-  /** Bytes of the data connections so far, one by one. */
-  readonly wire: () => number[];
-}
+type Transfer = FileTransfer & Pick<Scene, 'proxy' | 'server'>;
 
 /** A file that goes one way between a client and a server, through the scene's network. */
 const startTransfer = async (
@@ -46,28 +32,8 @@ const startTransfer = async (
   direction: Direction,
   { content = CONTENT, ...options }: SceneOptions & { readonly content?: Buffer } = {},
 ): Promise<Transfer> => {
-  const { client, server, proxy, local } = await startScene(test, options);
-  const seen: TransferProgress[] = [];
-  const [sources, folder] = direction === 'up' ? [local, server.root] : [server.root, local];
-  const [source, target] = [join(sources, 'source'), join(folder, 'file')];
-  await writeFile(source, content);
-  await utimes(source, MODIFIED / 1000, MODIFIED / 1000);
-  const run = (options?: TransferOptions) =>
-    (direction === 'up' ? client.upload(source, ['file'], options) : client.download(['source'], target, options)).pipe(
-      tap((progress) => seen.push(progress)),
-    );
-  const wire = () => proxy.connections('data').map(({ passed }) => passed[direction]);
-  return { run, seen, source, target, folder, proxy, server, wire };
-};
-
-const assertArrived = async ({ seen, target, folder }: Transfer, content = CONTENT): Promise<void> => {
-  const { state, bytes } = seen.at(-1) ?? assert.fail('nothing was seen');
-  assert.deepEqual([state, bytes], ['completed', content.length]);
-  assert.ok(content.equals(await readFile(target)));
-  assert.deepEqual(
-    (await readdir(folder)).filter((name) => name.startsWith(PART_PREFIX)),
-    [],
-  );
+  const scene = await startScene(test, options);
+  return { ...scene, ...(await startFileTransfer(scene, direction, content)) };
 };
 
 describe('a file in segments', () => {
@@ -95,17 +61,13 @@ const breaking = (direction: Direction, nth: number, fault: Fault, at = 2 * MIB 
 
 /** Asserts that a transfer ended well, and that its tries from the connection `first` on moved what was missing. */
 const assertResumed = async (transfer: Transfer, first: number): Promise<number> => {
-  await assertArrived(transfer);
-  const { resumed = 0 } = transfer.seen.at(-1) ?? {};
+  const resumed = await assertArrived(transfer, CONTENT);
   const moved = transfer.wire().slice(first);
   const sum = moved.reduce((bytes, more) => bytes + more, 0);
   assert.ok(resumed > 0 && sum >= CONTENT.length - resumed, `${moved.join()} bytes, ${resumed} were there`);
   assert.ok(sum < CONTENT.length - resumed + OVERHEAD, `${moved.join()} bytes, ${resumed} were there`);
   return resumed;
 };
-
-const troublesOf = ({ seen }: Transfer) =>
-  seen.flatMap(({ state, trouble }) => (state === 'waiting' ? [trouble?.code] : []));
 
 // Both sides wait for the reason of a lost data connection, so these take their time, side by side.
 describe('a file in segments of which a connection breaks', { concurrency: true }, () => {
@@ -268,7 +230,7 @@ describe('a server without places for so many segments', () => {
         await lastValueFrom(transfer.run({ segments: 8 }));
         assert.equal(transfer.wire().length, times * connections);
       }
-      await assertArrived(transfer);
+      await assertArrived(transfer, CONTENT);
     });
 });
 
