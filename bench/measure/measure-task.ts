@@ -28,8 +28,8 @@ export interface MeasureOptions {
 }
 
 /**
- * Measures peers at one task in turns (A B C, B C A, ...), so that whatever else the machine does meets all of them. One sample
- * of each comes first and does not count. A peer that fails is named and left out, unless the run was aborted.
+ * Measures peers at one task in turns (A B C, B C A, ...), so that whatever else the machine does meets all of them. One
+ * sample of each comes first and does not count. A peer that fails is named and left out, unless the run was aborted.
  */
 export const measureTask = async (
   peers: readonly Peer[],

@@ -41,7 +41,10 @@ export interface ServeOptions {
   readonly maxSessionsPerAddress?: number;
   /** Transfers that one session may run at once, and segments beyond the first of each. @default 16 */
   readonly maxTransfers?: number;
-  /** Transfers, and segments beyond the first of each, that all sessions together may run; each holds up to 5 MiB. @default 256 */
+  /**
+   * Transfers, and segments beyond the first of each, that all sessions together may run; each holds up to 5 MiB.
+   * @default 256
+   */
   readonly maxTransfersInAll?: number;
   /** Milliseconds that an unfinished transfer is kept to be taken up again. @default 7 days */
   readonly keepPartsMs?: number;

@@ -57,9 +57,9 @@ export class FileContents {
 
   /** Takes what is missing of an upload's content, and gives the file its name. */
   receive(upload: Upload): Observable<Progress> {
-    const { path, blocks, resume, size, modified, segments } = upload;
+    const { path, size, segments } = upload;
     const { store } = this.#options;
-    const source = blocks && resume ? keepable({ size, modified }, blocks) : undefined;
+    const source = keepingOf(upload);
     return from(source ? findLeftover(store, path, source) : Promise.resolve({} satisfies Leftover)).pipe(
       mergeMap((there: Leftover) => {
         if (segments === undefined || size === undefined || !store.writesAnywhere)
@@ -117,12 +117,14 @@ export class FileContents {
 const sendBehind = (file: OpenFile, offset: number, to: Download['to']): Observable<Progress> =>
   lendingPump(file.content(offset), to({ ...file.entry, offset }));
 
+/** What has to be known of an upload's content to go on with it later; nothing where that is not wanted or cannot be. */
+const keepingOf = ({ blocks, resume, size, modified }: Upload) =>
+  blocks && resume ? keepable({ size, modified }, blocks) : undefined;
+
 /** How an upload is kept, as it asks for, with what is there of it. */
-const partOptions = (
-  { blocks, resume, size, modified, keepTime, mode, overwrite, fsync }: Upload,
-  have: Checkpoint | undefined,
-): PartOptions => {
-  const source = blocks && resume ? keepable({ size, modified }, blocks) : undefined;
+const partOptions = (upload: Upload, have: Checkpoint | undefined): PartOptions => {
+  const { size, modified, keepTime, mode, overwrite, fsync } = upload;
+  const source = keepingOf(upload);
   return {
     size,
     mode,
