@@ -47,7 +47,9 @@ export const faultClock = (): void => {
         const late = await connectRaw(test, server.port);
         const session = await openSession(test, server);
         // The last word of this session, heard before the jump.
-        offerOf(await session.ask({ type: 'put', id: 1, path: ['file'] }));
+        let reply = await session.ask({ type: 'put', id: 1, path: ['file'] });
+        while (reply['type'] === 'ping') reply = await session.message();
+        offerOf(reply);
         setClock(test, by);
         await late.error('HELLO_TIMEOUT');
         assert.equal((await server.event('transfer')).error?.code, 'DATA_TIMEOUT');

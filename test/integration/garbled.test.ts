@@ -104,10 +104,10 @@ const flipsOf = (direction: Direction, stretches: readonly Stretch[]): Flip[] =>
 const inTheMiddle = (flips: readonly Flip[]): Flip[] => flips.filter((_, index) => index % 3 === 1);
 
 // Where a length is wrong, somebody waits for bytes that do not come.
-const LIMITS = { helloMs: 2000, dataMs: 2000, quietMs: 500, stallMs: 3000 };
+const LIMITS = { helloMs: 4000, dataMs: 4000, quietMs: 500, stallMs: 6000 };
 
 const start = (test: TestContext, plan: readonly PlannedFault[], retries: number): Promise<Scene> =>
-  startScene(test, { plan, serve: { limits: LIMITS }, connect: { retries, stallMs: 3000 } });
+  startScene(test, { plan, serve: { limits: LIMITS }, connect: { retries, stallMs: 6000 } });
 
 const makeFile = async (path: string): Promise<void> => {
   await writeFile(path, CONTENT);
@@ -148,7 +148,7 @@ const troublesOf = async (transfer$: Observable<TransferProgress>): Promise<stri
 };
 
 // Both sides wait for the reason of a lost data connection, so these take their time, side by side.
-describe('a bit that is flipped on a data connection', { concurrency: true }, () => {
+describe('a bit that is flipped on a data connection', { concurrency: 16 }, () => {
   for (const direction of DIRECTIONS)
     for (const { name, plan } of flipsOf(direction, FILE))
       it(`is found, and the file sent again (${direction}): ${name}`, async (test) => {
@@ -206,7 +206,7 @@ const garbledControl = async (
   return outcome;
 };
 
-describe('a bit that is flipped on a control connection', { concurrency: true }, () => {
+describe('a bit that is flipped on a control connection', { concurrency: 16 }, () => {
   for (const way of DIRECTIONS)
     for (const direction of DIRECTIONS) {
       const garbleAll = async (test: TestContext, retries: number): Promise<string[]> => {

@@ -59,6 +59,18 @@ const breaking = (direction: Direction, nth: number, fault: Fault, at = 2 * MIB 
   fault,
 });
 
+/** Stops two of four data connections in their first block. */
+const stopping = (direction: Direction, both: readonly number[]): PlannedFault[] =>
+  both.map((nth) => breaking(direction, nth, { type: 'stop' }, 5000));
+
+/** Begins a transfer in four segments, and resets the two that are stopped when the others have moved all that is theirs. */
+const breakOff = async (transfer: Transfer, stopped: readonly number[]): Promise<void> => {
+  const broken = failsWith('CLOSED_EARLY', lastValueFrom(transfer.run({ segments: 4 })));
+  await until('the ends of the others', async () => (await securedBytes(transfer.folder)) >= 6 * MIB);
+  for (const nth of stopped) transfer.proxy.connections('data')[nth]?.strike({ type: 'reset' });
+  await broken;
+};
+
 /** Asserts that a transfer ended well, and that its tries from the connection `first` on moved what was missing. */
 const assertResumed = async (transfer: Transfer, first: number): Promise<number> => {
   const resumed = await assertArrived(transfer, CONTENT);
@@ -91,12 +103,8 @@ describe('a file in segments of which a connection breaks', { concurrency: true 
 
   for (const direction of DIRECTIONS)
     it(`is gone on with in several places, its first block among them, by as many connections (${direction})`, async (test) => {
-      const plan = [0, 2].map((nth) => breaking(direction, nth, { type: 'stop' }, 5000));
-      const transfer = await startTransfer(test, direction, { plan });
-      const broken = failsWith('CLOSED_EARLY', lastValueFrom(transfer.run({ segments: 4 })));
-      await until('the ends of the others', async () => (await securedBytes(transfer.folder)) >= 6 * MIB);
-      for (const { nth } of plan) transfer.proxy.connections('data')[nth ?? 0]?.strike({ type: 'reset' });
-      await broken;
+      const transfer = await startTransfer(test, direction, { plan: stopping(direction, [0, 2]) });
+      await breakOff(transfer, [0, 2]);
       await lastValueFrom(transfer.run());
       await assertResumed(transfer, 4);
       assert.equal(transfer.wire().length, 6);
@@ -104,9 +112,9 @@ describe('a file in segments of which a connection breaks', { concurrency: true 
 
   for (const direction of DIRECTIONS)
     it(`is gone on with by one connection where there is no place for more (${direction})`, async (test) => {
-      const plan = [1, 2].map((nth) => breaking(direction, nth, { type: 'reset' }, 5000));
-      const transfer = await startTransfer(test, direction, { plan, serve: { maxTransfersInAll: 4 } });
-      await failsWith('CLOSED_EARLY', lastValueFrom(transfer.run({ segments: 4 })));
+      const options = { plan: stopping(direction, [1, 2]), serve: { maxTransfersInAll: 4 } };
+      const transfer = await startTransfer(test, direction, options);
+      await breakOff(transfer, [1, 2]);
       const others = await occupy(test, transfer, 3);
       await lastValueFrom(transfer.run({ segments: 4 }));
       others.close();
