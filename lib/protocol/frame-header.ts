@@ -10,11 +10,14 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 /** The header, of `digits` digits, for a payload of `length` bytes: `encodeHeader(42)` is `0000000042`. */
-export const encodeHeader = (length: number, digits = HEADER_BYTES): Buffer => {
+export const encodeHeader = (length: number, digits = HEADER_BYTES): Buffer =>
+  Buffer.from(headerText(length, digits), 'latin1');
+
+const headerText = (length: number, digits: number): string => {
   const limit = 10 ** digits - 1;
   if (!Number.isInteger(length) || length < 0 || length > limit)
     throw new ProtocolError('FRAME_TOO_LARGE', `a frame cannot carry ${length} bytes (limit ${limit})`);
-  return Buffer.from(String(length).padStart(digits, '0'), 'latin1');
+  return String(length).padStart(digits, '0');
 };
 
 /**
@@ -37,4 +40,10 @@ export const decodeHeader = (header: Uint8Array, maxPayload: number): number => 
 };
 
 /** One whole frame, header and payload in one buffer: for small messages, where a copy is cheaper than two writes. */
-export const encodeFrame = (payload: Buffer): Buffer => Buffer.concat([encodeHeader(payload.length), payload]);
+export const encodeFrame = (payload: Buffer | string): Buffer =>
+  typeof payload === 'string'
+    ? Buffer.from(frameText(payload))
+    : Buffer.concat([encodeHeader(payload.length), payload]);
+
+/** The same for a payload of text, still as text: frames that follow each other are encoded at one go. */
+export const frameText = (payload: string): string => headerText(Buffer.byteLength(payload), HEADER_BYTES) + payload;

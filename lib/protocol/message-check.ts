@@ -6,9 +6,9 @@ const CHECK = /^,"check":"([0-9a-f]{8})"\}$/;
 const CHECK_BYTES = ',"check":"00000000"}'.length;
 
 /** A message, the text of a JSON object, with the checksum of all that stands before it as its last field. */
-export const withCheck = (json: string): Buffer => {
-  const body = Buffer.from(json.slice(0, -1));
-  return Buffer.concat([body, Buffer.from(`,"check":"${checksum(body)}"}`)]);
+export const withCheck = (json: string): string => {
+  const body = json.slice(0, -1);
+  return `${body},"check":"${checksum(body)}"}`;
 };
 
 /** Whether a message has a check. Throws `DIGEST_MISMATCH` where that is of another message. */
@@ -26,6 +26,7 @@ export const assertChecked = (message: Buffer): void => {
   if (!assertUnchanged(message)) throw garbled(`a message of ${message.length} bytes came without its check`);
 };
 
-const checksum = (bytes: Buffer): string => crc32(bytes).toString(16).padStart(8, '0');
+/** Of a text: of its bytes in UTF-8. */
+const checksum = (bytes: Buffer | string): string => crc32(bytes).toString(16).padStart(8, '0');
 
 const garbled = (what: string) => new VerificationError('DIGEST_MISMATCH', `${what}: it was changed on its way`);

@@ -1,4 +1,4 @@
-import { type Observable, defer, finalize, firstValueFrom, from, merge, timer } from 'rxjs';
+import { type Observable, type ObservableInput, defer, finalize, firstValueFrom, from, merge, timer } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
 
@@ -17,8 +17,8 @@ export interface LockHolder {
 interface Held {
   readonly what: string;
   readonly holder: LockHolder | undefined;
-  /** Resolves when the lock is free again. */
-  readonly freed: Promise<void>;
+  /** Resolves when the lock is free again; for a holder, whom alone somebody waits for. */
+  readonly freed: Promise<void> | undefined;
 }
 
 /**
@@ -40,9 +40,9 @@ export class Locks {
 
   /** Throws `BUSY` if the path, or a folder around it, is being changed. */
   assertFree(path: RemotePath): void {
-    for (let length = path.length; length > 0; length -= 1) {
-      const held = this.#held.get(keyOf(path.slice(0, length)));
-      if (held !== undefined) throw busy(path.slice(0, length), held.what);
+    for (let key = keyOf(path); key.length > 1; key = key.slice(0, key.lastIndexOf('/'))) {
+      const held = this.#held.get(key);
+      if (held !== undefined) throw busy(key, held.what);
     }
   }
 
@@ -50,7 +50,12 @@ export class Locks {
    * Runs work while the paths, and all that is below them, are this one's; `what` is what others are told ("is being
    * uploaded"). Errors with `BUSY`. The paths are free again when the work ends, fails or is unsubscribed.
    */
-  while<T>(paths: readonly RemotePath[], what: string, work: () => Observable<T>, holder?: LockHolder): Observable<T> {
+  while<T>(
+    paths: readonly RemotePath[],
+    what: string,
+    work: () => ObservableInput<T>,
+    holder?: LockHolder,
+  ): Observable<T> {
     return defer(() => {
       const free = this.#take(paths, what, holder);
       return defer(work).pipe(finalize(free));
@@ -65,22 +70,24 @@ export class Locks {
     const held = this.#held.get(keyOf(path));
     if (held?.holder?.owner !== owner || (await held.holder.isAlive())) return;
     held.holder.evict();
-    await firstValueFrom(merge(from(held.freed), timer(FREEING_MS)));
+    await firstValueFrom(merge(from(held.freed ?? []), timer(FREEING_MS)));
   }
 
-  /** The same for work that cannot be cancelled half-way: the paths stay locked until it has settled, watched or not. */
-  whileSettling<T>(paths: readonly RemotePath[], what: string, work: () => Promise<T>): Observable<T> {
-    return defer(() => {
-      const free = this.#take(paths, what);
-      return (async () => work())().finally(free);
-    });
+  /** The same for work that cannot be cancelled half-way: the paths stay locked until it has settled. Rejects as it does. */
+  async whileSettling<T>(paths: readonly RemotePath[], what: string, work: () => Promise<T>): Promise<T> {
+    const free = this.#take(paths, what);
+    try {
+      return await work();
+    } finally {
+      free();
+    }
   }
 
   #take(paths: readonly RemotePath[], what: string, holder?: LockHolder): () => void {
     for (const path of paths) this.#assertUnused(path);
     const keys = paths.map(keyOf);
     let tellFreed: () => void = () => undefined;
-    const freed = new Promise<void>((resolve) => (tellFreed = resolve));
+    const freed = holder && new Promise<void>((resolve) => (tellFreed = resolve));
     for (const key of keys) this.#held.set(key, { what, holder, freed });
     return () => {
       keys.forEach((key) => this.#held.delete(key));
@@ -91,10 +98,10 @@ export class Locks {
   #assertUnused(path: RemotePath): void {
     this.assertFree(path);
     const below = `${keyOf(path)}/`;
-    for (const [key, { what }] of this.#held) if (key.startsWith(below)) throw busy(key.slice(1).split('/'), what);
+    for (const [key, { what }] of this.#held) if (key.startsWith(below)) throw busy(key, what);
   }
 }
 
 const keyOf = (path: RemotePath): string => formatPath(path);
 
-const busy = (path: RemotePath, what: string): FileError => new FileError('BUSY', `${formatPath(path)}: ${what}`);
+const busy = (key: string, what: string): FileError => new FileError('BUSY', `${key}: ${what}`);

@@ -1,4 +1,15 @@
-import { type Observable, concat, defer, finalize, from, ignoreElements, map, mergeMap, of } from 'rxjs';
+import {
+  type Observable,
+  type ObservableInput,
+  concat,
+  defer,
+  finalize,
+  from,
+  ignoreElements,
+  map,
+  mergeMap,
+  of,
+} from 'rxjs';
 import type { Command, Download, DownloadTree, Reply, Session, Upload, UploadTree } from '../dialects/session.ts';
 import { ConnectionError, FileError, LimitError, UnsupportedError } from '../errors/errors.ts';
 import { type DigestName, availableDigests, createDigest } from '../operators/digest.ts';
@@ -125,7 +136,7 @@ export class SessionCore implements Session {
   }
 
   /** Runs the upload of a file while its path is the holder's. */
-  #whileUploading<T>(path: RemotePath, holder: LockHolder | undefined, write: () => Observable<T>): Observable<T> {
+  #whileUploading<T>(path: RemotePath, holder: LockHolder | undefined, write: () => ObservableInput<T>): Observable<T> {
     const { locks } = this.#options;
     const upload$ = locks.while([path], 'is being uploaded', write, holder);
     if (holder === undefined || !locks.isHeld(path)) return upload$;
@@ -186,7 +197,7 @@ export class SessionCore implements Session {
 
   #change(paths: readonly RemotePath[], what: string, change: () => Promise<void>): Observable<Reply> {
     for (const path of paths) this.#assertWritable(path);
-    return this.#options.locks.whileSettling(paths, what, change).pipe(map(() => ({ type: 'done' })));
+    return defer(() => this.#options.locks.whileSettling(paths, what, change)).pipe(map(() => ({ type: 'done' })));
   }
 
   #transfer(

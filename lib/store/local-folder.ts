@@ -125,6 +125,12 @@ export class LocalFolderStore implements Store {
     }
   }
 
+  async readSmall(path: RemotePath): Promise<Buffer | undefined> {
+    const name = path.at(-1);
+    if (name === undefined) return undefined;
+    return (await folderThread.do('read', this.#folderOf(path), { name }))?.bytes;
+  }
+
   async kept(path: RemotePath): Promise<Checkpoint | undefined> {
     const name = path.at(-1);
     if (name === undefined) return undefined;

@@ -42,6 +42,12 @@ export interface Store {
   begin(path: RemotePath, options: PartOptions): Promise<Part>;
 
   /**
+   * All bytes of a file of 64 KiB at most: what `open`, `content` and `close` do, at one go. Nothing where it takes those,
+   * for whatever reason. A store that gains nothing by that leaves this method out.
+   */
+  readSmall?(path: RemotePath): Promise<Buffer | undefined>;
+
+  /**
    * Writes a file whose content, of 64 KiB at most, is all there: what `begin`, the content and `commit` do, at one go.
    * A store that gains nothing by that leaves this method out.
    */

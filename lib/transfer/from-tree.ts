@@ -1,11 +1,15 @@
 import { UnsupportedError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
+import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import type { Entry } from '../protocol/entry.ts';
 import { type RemotePath, foldName, formatPath, lookalike } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
 import { fromPull } from '../streams/from-pull.ts';
 import { fromStore } from './from-store.ts';
 import type { TreeItem, TreeSource } from './tree.ts';
+
+/** What of a store is needed to read a tree out of it. */
+type ReadableStore = Pick<Store, 'list' | 'open' | 'readSmall'>;
 
 export interface FromTreeOptions {
   /** Asked for each folder, before its entries come: which of its files are wanted. @default all */
@@ -27,15 +31,11 @@ export interface FromTreeOptions {
  * tree's own root, which fails the whole. Holds the names of the folders that are still to be read.
  */
 export const fromTree =
-  (store: Pick<Store, 'list' | 'open'>, root: RemotePath, options: FromTreeOptions = {}): TreeSource =>
+  (store: ReadableStore, root: RemotePath, options: FromTreeOptions = {}): TreeSource =>
   ({ open$ }) =>
     fromPull(walk(store, root, options), open$);
 
-async function* walk(
-  store: Pick<Store, 'list' | 'open'>,
-  root: RemotePath,
-  options: FromTreeOptions,
-): AsyncGenerator<TreeItem> {
+async function* walk(store: ReadableStore, root: RemotePath, options: FromTreeOptions): AsyncGenerator<TreeItem> {
   const folders: RemotePath[] = [[]];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const found: RemotePath[] = [];
@@ -65,7 +65,7 @@ async function* walk(
 }
 
 const fileItem = (
-  store: Pick<Store, 'open'>,
+  store: ReadableStore,
   root: RemotePath,
   path: RemotePath,
   { size, modified, mode }: Entry,
@@ -74,7 +74,9 @@ const fileItem = (
   const place = [...root, ...path];
   try {
     assertFree?.(place);
-    return { kind: 'file', path, size, modified, mode, content: fromStore(store, place) };
+    const content = fromStore(store, place);
+    const read = size <= SMALL_FILE_BYTES ? () => store.readSmall?.(place) ?? Promise.resolve(undefined) : undefined;
+    return { kind: 'file', path, size, modified, mode, content, read };
   } catch (error) {
     return { kind: 'failed', path, error: sluiceError(error) };
   }

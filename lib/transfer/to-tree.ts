@@ -1,15 +1,29 @@
-import { type Observable, catchError, concat, concatMap, defer, finalize, from, map, mergeMap, of, tap } from 'rxjs';
+import {
+  Observable,
+  type ObservableInput,
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  finalize,
+  from,
+  map,
+  mergeMap,
+  of,
+  tap,
+} from 'rxjs';
 import { SluiceError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
+import { latestOfTurn } from '../operators/latest-of-turn.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
 import type { Valve } from '../streams/valve.ts';
 import { statIfThere } from './overwrite.ts';
 import { type TreeFileProgress, TreeTally } from './tree-tally.ts';
-import { type TreeCount, type TreeFile, type TreeItem, type TreeSink, weightOf } from './tree.ts';
+import { type TreeCount, type TreeFile, type TreeItem, type TreeProblem, type TreeSink, weightOf } from './tree.ts';
 
-/** Puts one file where it belongs, counting what it holds in the tree's valve; emits `skipped` if what is there stays. */
-export type WriteTreeFile = (file: TreeFile, valve: Valve) => Observable<TreeFileProgress | 'skipped'>;
+/** Puts one file where it belongs, counting what it holds in the tree's valve; gives `skipped` if what is there stays. */
+export type WriteTreeFile = (file: TreeFile, valve: Valve) => ObservableInput<TreeFileProgress | 'skipped'>;
 
 type FolderMaker = Pick<Store, 'stat' | 'makeFolder'>;
 
@@ -36,36 +50,61 @@ export const toTree =
   (item$) =>
     defer(() => {
       const tally = new TreeTally();
-      const settle = (item: TreeItem): Observable<TreeCount> => {
+      const settle = (item: TreeItem): Observable<Change> => {
         if (item.kind === 'failed') return of(tally.failed(item));
-        if (item.kind === 'folder') return of(tally.count);
-        return write(item, valve).pipe(
-          tap((progress) => {
-            if (progress === 'skipped') item.drop?.();
-          }),
-          tally.file(),
-          catchError((error: unknown) => {
-            item.drop?.();
-            if (isFatal(error)) throw error;
-            return of(tally.failed(failedItem(item.path, error)));
-          }),
-        );
+        if (item.kind === 'folder') return of(undefined);
+        return counting(tally, item, () => write(item, valve), isFatal);
       };
-      const items$ = item$.pipe(
+      const count$ = item$.pipe(
         tap((item) => valve.hold(weightOf(item))),
         // One after the other, so that a folder is there before anything in it begins.
         concatMap((item) => (item.kind === 'folder' ? makeFolder(store, root, item) : of(item))),
         mergeMap((item) => settle(item).pipe(finalize(() => valve.release(weightOf(item)))), concurrency),
+        latestOfTurn((problem) => problem !== undefined),
+        map((problem): TreeCount => ({ ...tally.count, ...(problem && { problem }) })),
       );
       return from(ensureFolder(store, root)).pipe(
         mergeMap(() =>
           concat(
-            items$,
+            count$,
             defer(() => of(tally.count)),
           ),
         ),
       );
     });
+
+/** Says that the counts have changed, and what has failed, if it is that. */
+type Change = TreeProblem | undefined;
+
+/** Writes a file and counts it. One observable for all of it, because a tree may have a million small ones. */
+const counting = (
+  tally: TreeTally,
+  file: TreeFile,
+  write: () => ObservableInput<TreeFileProgress | 'skipped'>,
+  isFatal: (error: unknown) => boolean,
+): Observable<Change> =>
+  new Observable((subscriber) => {
+    const count = tally.file();
+    return defer(write).subscribe({
+      next: (progress) => {
+        count.at(progress);
+        if (progress === 'skipped') file.drop?.();
+        subscriber.next(undefined);
+      },
+      error: (error: unknown) => {
+        count.fail();
+        file.drop?.();
+        if (isFatal(error)) return subscriber.error(error);
+        subscriber.next(tally.failed(failedItem(file.path, error)));
+        subscriber.complete();
+      },
+      complete: () => {
+        count.end();
+        subscriber.next(undefined);
+        subscriber.complete();
+      },
+    });
+  });
 
 type FolderItem = Extract<TreeItem, { kind: 'folder' }>;
 type FailedItem = Extract<TreeItem, { kind: 'failed' }>;

@@ -1,9 +1,18 @@
-import { type Observable, type OperatorFunction, defer, endWith, map, tap } from 'rxjs';
 import type { Progress } from '../streams/flow.ts';
-import type { TreeCount, TreeItem } from './tree.ts';
+import type { TreeCount, TreeProblem } from './tree.ts';
 
 /** How far a file of a tree is; `resumed` of its bytes were there from an earlier try. */
 export type TreeFileProgress = Progress & { readonly resumed?: number };
+
+/** What is to be told of one file. */
+export interface FileCount {
+  /** How far it is, or that it stays as it is. */
+  at(progress: TreeFileProgress | 'skipped'): void;
+  /** It is done. */
+  end(): void;
+  /** It failed, and so none of its bytes count. */
+  fail(): void;
+}
 
 /** Sums up how the files of a tree, which go side by side, are doing. */
 export class TreeTally {
@@ -18,38 +27,31 @@ export class TreeTally {
     return { files: this.#files, bytes: this.#bytes, ...resumed, skipped: this.#skipped, failed: this.#failed };
   }
 
-  /** Counts an item that failed. */
-  failed({ path, error }: Extract<TreeItem, { kind: 'failed' }>): TreeCount {
+  /** Counts an item that failed, and gives what is to be told of it. */
+  failed({ path, error }: TreeProblem): TreeProblem {
     this.#failed += 1;
-    return { ...this.count, problem: { path, error } };
+    return { path, error };
   }
 
-  /** Counts one file by its progress, and as done when that completes; one that fails has no bytes. */
-  file(): OperatorFunction<TreeFileProgress | 'skipped', TreeCount> {
-    return (progress$: Observable<TreeFileProgress | 'skipped'>) =>
-      defer(() => {
-        let counted = { bytes: 0, resumed: 0 };
-        const count = ({ bytes, resumed = 0 }: TreeFileProgress) => {
-          this.#bytes += bytes - counted.bytes;
-          this.#resumed += resumed - counted.resumed;
-          counted = { bytes, resumed };
-        };
-        let isSkipped = false;
-        return progress$.pipe(
-          map((progress) => {
-            if (progress === 'skipped') isSkipped = true;
-            else count(progress);
-            return this.count;
-          }),
-          tap({ error: () => count({ bytes: 0 }) }),
-          endWith(undefined),
-          map((count) => {
-            if (count !== undefined) return count;
-            if (isSkipped) this.#skipped += 1;
-            else this.#files += 1;
-            return this.count;
-          }),
-        );
-      });
+  /** Counts one file as far as it is told of. */
+  file(): FileCount {
+    let counted = { bytes: 0, resumed: 0 };
+    let isSkipped = false;
+    const count = (bytes: number, resumed: number): void => {
+      this.#bytes += bytes - counted.bytes;
+      this.#resumed += resumed - counted.resumed;
+      counted = { bytes, resumed };
+    };
+    return {
+      at: (progress) => {
+        if (progress === 'skipped') isSkipped = true;
+        else count(progress.bytes, progress.resumed ?? 0);
+      },
+      end: () => {
+        if (isSkipped) this.#skipped += 1;
+        else this.#files += 1;
+      },
+      fail: () => count(0, 0),
+    };
   }
 }

@@ -19,6 +19,8 @@ export interface TreeFile {
   readonly content: Source;
   /** The same bytes, if they are all there already. */
   readonly whole?: Buffer;
+  /** The same bytes at one go; nothing where they only come as `content`. There if the file is small enough. */
+  readonly read?: (() => Promise<Buffer | undefined>) | undefined;
   /** There if the content comes in verified blocks. */
   readonly blocks?: BlockDigests;
   /** To be called if the content is not wanted (any more), where it comes whether it is or not. */
@@ -43,8 +45,14 @@ export interface TreeCount {
   readonly skipped: number;
   /** Items that could not be read or kept. */
   readonly failed: number;
-  /** What has just failed, and why. */
-  readonly problem?: { readonly path: RemotePath; readonly error: SluiceError };
+  /** What has just failed. */
+  readonly problem?: TreeProblem;
+}
+
+/** Something of a tree that could not be read or kept, and why. */
+export interface TreeProblem {
+  readonly path: RemotePath;
+  readonly error: SluiceError;
 }
 
 /** Where a tree comes from: cold, gives items only while `open$` says so. */

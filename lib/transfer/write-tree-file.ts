@@ -1,4 +1,4 @@
-import { type Observable, defer, from, mergeMap, of } from 'rxjs';
+import { type ObservableInput, defer, from, mergeMap, of } from 'rxjs';
 import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
@@ -24,9 +24,9 @@ interface TreeFilePlace {
 /** Writes a file of a tree to its place, whole or not at all, with its own time and permissions. */
 export const writeTreeFile =
   (place: TreeFilePlace, options: WriteTreeFileOptions) =>
-  (file: TreeFile, valve: Valve): Observable<Progress | 'skipped'> => {
+  (file: TreeFile, valve: Valve): ObservableInput<Progress | 'skipped'> => {
     const { store, path } = place;
-    if (canWriteWhole(store, file)) return from(writeWholeFile(place, options)(file));
+    if (canWriteWhole(store, file)) return writeWholeFile(place, options)(file);
     const { overwrite, keep } = options;
     const { size, modified, content, blocks } = file;
     const write = () =>

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { concat, lastValueFrom, mergeMap, of, throwError } from 'rxjs';
+import { concat, from, lastValueFrom, mergeMap, of, throwError } from 'rxjs';
 import { TreeWriter } from '../../lib/dialects/native/tree-writer.ts';
 import { UnsupportedError, Valve } from '../../lib/index.ts';
-import type { TreeItem } from '../../lib/transfer/tree.ts';
+import type { TreeFile, TreeItem } from '../../lib/transfer/tree.ts';
 import { pattern, valuesOf } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { contentFrames, messageFrame, sha256 } from '../helpers/raw-peer.ts';
@@ -21,7 +21,7 @@ const header = (name: string, size: number) => messageFrame({ type: 'file', ...a
 const start = () => {
   const writer = new TreeWriter({ digestName: 'sha256', maxFrame: 1024 * 1024 });
   const wireOf = async (item: TreeItem): Promise<Buffer> =>
-    Buffer.concat(await valuesOf(writer.prepare(item, new Valve()).pipe(mergeMap((write) => write()))));
+    Buffer.concat(await valuesOf(from(writer.prepare(item, new Valve())).pipe(mergeMap((write) => write()))));
   return { writer, wireOf };
 };
 
@@ -44,6 +44,19 @@ describe('TreeWriter', () => {
 
   it('is proven by the digest of nothing where it has no files', () => {
     assert.equal(start().writer.finish().proof.digest, sha256(''));
+  });
+
+  it('takes a small file at one go where it can, and as its content comes where that has another size', async () => {
+    const { wireOf } = start();
+    const fileThatReads = (read: Buffer | undefined): TreeItem => ({
+      ...(fileItem('a', Buffer.from('as it comes')) as TreeFile),
+      read: () => Promise.resolve(read),
+    });
+    const written = async (read: Buffer | undefined) => (await wireOf(fileThatReads(read))).toString();
+    const expected = (content: string) => Buffer.concat([header('a', 11), contentFrames(content)]).toString();
+    assert.equal(await written(Buffer.from('at one go..')), expected('at one go..'));
+    assert.equal(await written(Buffer.from('longer by now')), expected('as it comes'));
+    assert.equal(await written(undefined), expected('as it comes'));
   });
 
   it('says of a small file that cannot be read that it failed, and does not begin it', async () => {

@@ -394,6 +394,7 @@ describe('a tree of which the server cannot read everything', () => {
     const store = await LocalFolderStore.open(root);
     const denied = () => new FileError('PERMISSION_DENIED', 'not this one');
     const hooks: Partial<Store> = {
+      readSmall: () => Promise.resolve(undefined),
       open: (path) => (path.at(-1)?.startsWith('secret') ? Promise.reject(denied()) : store.open(path)),
       list: async function* (path) {
         if (path.at(-1) === 'closed') throw denied();

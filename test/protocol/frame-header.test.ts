@@ -94,6 +94,9 @@ describe('encodeFrame', () => {
   it('puts the header before the payload', () =>
     assert.equal(encodeFrame(Buffer.from('hello')).toString(), '0000000005hello'));
 
+  it('counts the bytes of a text, not its letters', () =>
+    assert.equal(encodeFrame('naïve').toString(), '0000000006naïve'));
+
   it('makes a bare header of an empty payload', () =>
     assert.equal(encodeFrame(Buffer.alloc(0)).toString(), '0000000000'));
 });

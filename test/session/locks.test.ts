@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { EMPTY, NEVER, Subject, of, throwError } from 'rxjs';
 import type { RemotePath } from '../../lib/protocol/path.ts';
 import { Locks } from '../../lib/session/locks.ts';
-import { until, valuesOf } from '../helpers/collect.ts';
+import { valuesOf } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 
 checkLeaks();
@@ -152,17 +152,20 @@ describe('Locks', () => {
     assert.throws(() => locks.assertFree(['a']), { code: 'BUSY' });
   });
 
-  it('keeps the paths of work that cannot be cancelled until it has settled, watched or not', async () => {
+  it('keeps the paths of work that cannot be cancelled until it has settled', async () => {
     const locks = new Locks();
     let settle: (() => void) | undefined;
     const work = () => new Promise<void>((resolve) => (settle = resolve));
-    const running = locks.whileSettling([['a']], 'is being deleted', work).subscribe(ignore);
-    running.unsubscribe();
+    const running = locks.whileSettling([['a']], 'is being deleted', work);
     await assert.rejects(take(locks, ['a']), { code: 'BUSY' });
     settle?.();
-    await until(() => locks.size === 0);
+    await running;
+    assert.equal(locks.size, 0);
     const refusal = new Error('refused');
-    await assert.rejects(valuesOf(locks.whileSettling([['a']], 'is busy', () => Promise.reject(refusal))), refusal);
-    await until(() => locks.size === 0);
+    await assert.rejects(
+      locks.whileSettling([['a']], 'is busy', () => Promise.reject(refusal)),
+      refusal,
+    );
+    assert.equal(locks.size, 0);
   });
 });

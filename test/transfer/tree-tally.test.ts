@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { EMPTY, Subject, concat, of, throwError } from 'rxjs';
 import { UnsupportedError } from '../../lib/index.ts';
-import type { Progress } from '../../lib/streams/flow.ts';
 import { TreeTally } from '../../lib/transfer/tree-tally.ts';
-import { valuesOf } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 
 checkLeaks();
@@ -12,54 +9,53 @@ checkLeaks();
 describe('TreeTally', () => {
   it('sums up files that go side by side', () => {
     const tally = new TreeTally();
-    const [one, other] = [new Subject<Progress>(), new Subject<Progress>()];
-    one.pipe(tally.file()).subscribe();
-    other.pipe(tally.file()).subscribe();
-    one.next({ bytes: 5 });
-    other.next({ bytes: 7 });
-    one.next({ bytes: 10 });
+    const [one, other] = [tally.file(), tally.file()];
+    one.at({ bytes: 5 });
+    other.at({ bytes: 7 });
+    one.at({ bytes: 10 });
     assert.deepEqual(tally.count, { files: 0, bytes: 17, skipped: 0, failed: 0 });
-    one.complete();
-    other.complete();
+    one.end();
+    other.end();
     assert.deepEqual(tally.count, { files: 2, bytes: 17, skipped: 0, failed: 0 });
   });
 
-  it('counts a file as done when it completes and not before, also an empty one', async () => {
+  it('counts a file as done at its end and not before, also an empty one', () => {
     const tally = new TreeTally();
-    assert.deepEqual(
-      (await valuesOf(concat(of({ bytes: 3 }), of({ bytes: 4 })).pipe(tally.file()))).map(({ files }) => files),
-      [0, 0, 1],
-    );
-    assert.equal((await valuesOf(EMPTY.pipe(tally.file()))).at(-1)?.files, 2);
+    const file = tally.file();
+    for (const bytes of [3, 4]) {
+      file.at({ bytes });
+      assert.equal(tally.count.files, 0);
+    }
+    file.end();
+    assert.equal(tally.count.files, 1);
+    tally.file().end();
+    assert.deepEqual(tally.count, { files: 2, bytes: 4, skipped: 0, failed: 0 });
   });
 
-  it('counts what was there of a file, and nothing of one that fails or begins again', async () => {
+  it('counts what was there of a file, and nothing of one that fails or begins again', () => {
     const tally = new TreeTally();
-    await valuesOf(of({ bytes: 5, resumed: 5 }, { bytes: 7, resumed: 5 }).pipe(tally.file()));
+    const resumed = tally.file();
+    for (const bytes of [5, 7]) resumed.at({ bytes, resumed: 5 });
+    resumed.end();
     assert.deepEqual(tally.count, { files: 1, bytes: 7, resumed: 5, skipped: 0, failed: 0 });
-    await valuesOf(of({ bytes: 9, resumed: 9 }, { bytes: 0 }, { bytes: 3 }).pipe(tally.file()));
+    const again = tally.file();
+    for (const progress of [{ bytes: 9, resumed: 9 }, { bytes: 0 }, { bytes: 3 }]) again.at(progress);
+    again.end();
     assert.deepEqual(tally.count, { files: 2, bytes: 10, resumed: 5, skipped: 0, failed: 0 });
-    const error = new UnsupportedError('no');
-    const failing$ = concat(
-      of({ bytes: 4 }),
-      throwError(() => error),
-    );
-    await assert.rejects(valuesOf(failing$.pipe(tally.file())));
-    assert.equal(tally.count.bytes, 10);
+    const failing = tally.file();
+    failing.at({ bytes: 4 });
+    failing.fail();
+    assert.deepEqual(tally.count, { files: 2, bytes: 10, resumed: 5, skipped: 0, failed: 0 });
   });
 
-  it('tells skipped files, failed ones and done ones apart', async () => {
+  it('tells skipped files, failed ones and done ones apart', () => {
     const tally = new TreeTally();
-    await valuesOf(of('skipped' as const).pipe(tally.file()));
-    const error = new UnsupportedError('no');
-    assert.deepEqual(tally.failed({ kind: 'failed', path: ['a'], error }), {
-      files: 0,
-      bytes: 0,
-      skipped: 1,
-      failed: 1,
-      problem: { path: ['a'], error },
-    });
-    await assert.rejects(valuesOf(throwError(() => error).pipe(tally.file())));
+    const skipped = tally.file();
+    skipped.at('skipped');
+    skipped.end();
+    const problem = { path: ['a'], error: new UnsupportedError('no') };
+    tally.file().fail();
+    assert.deepEqual(tally.failed(problem), problem);
     assert.deepEqual(tally.count, { files: 0, bytes: 0, skipped: 1, failed: 1 });
   });
 });

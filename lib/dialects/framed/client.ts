@@ -28,7 +28,7 @@ import { framedDecoder, framedEncoder } from './content.ts';
 /** Every message and every content in frames of ten digits; data connections to the server. */
 export const framedClient = classicClient((line, context) => ({
   execute: (command) => execute(command, line, context),
-  quit: () => line.say(frame('quit')),
+  quit: () => line.say(encodeFrame('quit')),
 }));
 
 const execute = (command: Command, line: Line, context: ClientContext): Observable<Reply> => {
@@ -41,7 +41,7 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
     case 'download':
       return withLine(openData('get', line, context), (data) =>
         concat(
-          data.say(frame(pathText(command.path))),
+          data.say(encodeFrame(pathText(command.path))),
           receiveDownload(command, receiveContent(data, framedDecoder(noAnswer), { meant$: stillThere(line) })),
         ),
       );
@@ -49,7 +49,7 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
       assertPlainUpload('framed', command);
       return withLine(openData('put', line, context), (data) =>
         concat(
-          data.say(frame(pathText(command.path))),
+          data.say(encodeFrame(pathText(command.path))),
           sendUpload(command, data, framedEncoder(command.size), endUpload(data, context.timeoutMs)),
         ).pipe(refusedWhereBroken()),
       );
@@ -58,15 +58,13 @@ const execute = (command: Command, line: Line, context: ClientContext): Observab
   }
 };
 
-const frame = (text: string): Buffer => encodeFrame(Buffer.from(text));
-
 const noAnswer = (): never => {
   throw new RemoteError('NOT_FOUND', 'the server sent nothing: it has no such file, or will not give it');
 };
 
 /** Says a command, and goes where the server then waits. */
 const openData = (words: string, line: Line, { timeoutMs }: ClientContext): Observable<Line> =>
-  concat(line.say(frame(words)), takeInTime(line, understood(frameForm(MAX_TEXT), decodeText), timeoutMs)).pipe(
+  concat(line.say(encodeFrame(words)), takeInTime(line, understood(frameForm(MAX_TEXT), decodeText), timeoutMs)).pipe(
     map((reply) => {
       if (/^error/i.test(reply)) throw saidError(reply);
       return parsePort(reply.trim());

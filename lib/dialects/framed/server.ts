@@ -22,10 +22,10 @@ export const framedServer: OpenServerDialect = (context) =>
   defer(() => {
     const ports = ownPorts('framed', context.dataPorts);
     const talk = (turn: ServerTurn): ServerTalk<string> => {
-      const excuse = (message: string) => turn.line.say(frame(`error ${message}`));
+      const excuse = (message: string) => turn.line.say(encodeFrame(`error ${message}`));
       const data = {
         listener$: listenForData(context.host, ports),
-        announce: (port: number) => turn.line.say(frame(String(port))),
+        announce: (port: number) => turn.line.say(encodeFrame(String(port))),
         excuse,
       };
       return {
@@ -37,10 +37,8 @@ export const framedServer: OpenServerDialect = (context) =>
         },
       };
     };
-    return of(() => new ClassicServer({ talk, refusal: ({ message }) => frame(`error ${message}`) }, context));
+    return of(() => new ClassicServer({ talk, refusal: ({ message }) => encodeFrame(`error ${message}`) }, context));
   });
-
-const frame = (text: string): Buffer => encodeFrame(Buffer.from(text));
 
 /** What a command does on its data connection; nothing if there is no such command. */
 const dataPartOf = (command: string, turn: ServerTurn): ((data: Line) => Observable<unknown>) | undefined => {

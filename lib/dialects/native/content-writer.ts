@@ -1,11 +1,11 @@
 import type { SluiceError } from '../../errors/errors.ts';
 import { type Digest, type DigestName, createDigest } from '../../operators/digest.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
-import { HEADER_BYTES, encodeFrame, encodeHeader } from '../../protocol/frame-header.ts';
+import { HEADER_BYTES, encodeHeader, frameText } from '../../protocol/frame-header.ts';
 import { ContentDigest } from './content-digest.ts';
 import { type ContentProof, type Trailer, encodeMessage, failureOf } from './messages.ts';
 
-const END_OF_BLOCK = encodeHeader(0);
+const END_OF_BLOCK = frameText('');
 
 export interface ContentWriterOptions {
   readonly digestName: DigestName;
@@ -84,7 +84,7 @@ export class ContentWriter {
   }
 
   #blockEnd(trailer: Trailer): Buffer {
-    return Buffer.concat([END_OF_BLOCK, encodeFrame(encodeMessage(trailer, this.#options.checked))]);
+    return Buffer.from(END_OF_BLOCK + frameText(encodeMessage(trailer, this.#options.checked)));
   }
 
   #count(payload: Buffer): void {

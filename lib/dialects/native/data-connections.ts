@@ -154,7 +154,7 @@ export const connectData = (host: string, { port, token }: DataOffer, deadlineMs
 
 /** Says on a fresh connection which transfer it is for. */
 export const showToken = (socket: Socket, token: string): void => {
-  socket.write(encodeFrame(Buffer.from(token)));
+  socket.write(encodeFrame(token));
 };
 
 /** Whether a connection's first frame is a token, so that the connection is one for data. */

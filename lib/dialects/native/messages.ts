@@ -209,9 +209,9 @@ export class MessageError extends ProtocolError {
 }
 
 /** One message, of a control or a data connection, as a frame's payload; `checked` as the two sides have agreed. */
-export const encodeMessage = (value: Message | Trailer | TreeHeader, checked = false): Buffer => {
+export const encodeMessage = (value: Message | Trailer | TreeHeader, checked = false): string => {
   const json = JSON.stringify(value);
-  return checked ? withCheck(json) : Buffer.from(json);
+  return checked ? withCheck(json) : json;
 };
 
 /** The first message of a client. */

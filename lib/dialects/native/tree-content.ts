@@ -1,6 +1,20 @@
 import type { Socket } from 'node:net';
-import { Observable, ReplaySubject, concat, concatMap, defer, finalize, map, merge, mergeMap, of, tap } from 'rxjs';
+import {
+  Observable,
+  ReplaySubject,
+  concat,
+  concatMap,
+  defer,
+  finalize,
+  from,
+  map,
+  merge,
+  mergeMap,
+  of,
+  tap,
+} from 'rxjs';
 import type { DigestName } from '../../operators/digest.ts';
+import { joinInTurn } from '../../operators/join-in-turn.ts';
 import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
 import { Handover } from '../../streams/handover.ts';
@@ -26,6 +40,9 @@ export interface TreeContentOptions {
   readonly onProof: (proof: ContentProof) => void;
 }
 
+// What a socket takes at one go; joining more would only copy more.
+const JOINED_BYTES = 64 * 1024;
+
 /**
  * A data connection as the place where a tree goes. Counts what has been prepared for it; completes when the kernel has
  * taken all of it, which says nothing about the receiver. Errors with `CLOSED_EARLY`.
@@ -41,8 +58,8 @@ export const sendTree =
       const wire$ = item$.pipe(
         tap((item) => valve.hold(weightOf(item))),
         // Small files are read side by side; what bounds that is the valve.
-        mergeMap((item) => writer.prepare(item, bytes).pipe(map((write) => ({ item, write })))),
-        concatMap(({ item, write }) => write().pipe(finalize(() => valve.release(weightOf(item))))),
+        mergeMap((item) => from(writer.prepare(item, bytes)).pipe(map((write) => ({ item, write })))),
+        concatMap(({ item, write }) => from(write()).pipe(finalize(() => valve.release(weightOf(item))))),
       );
       const end$ = defer(() => {
         const { end, proof } = writer.finish();
@@ -52,6 +69,7 @@ export const sendTree =
       });
       pulse.restsHereWhile(() => socket.writableLength === 0);
       const sent$ = concat(wire$, end$).pipe(
+        joinInTurn(JOINED_BYTES),
         toWritable(socket, { nameError: dataConnectionLost })(bytes),
         tap(() => pulse.moved()),
         map(() => writer.count),

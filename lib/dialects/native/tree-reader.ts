@@ -1,9 +1,9 @@
 import { LimitError, ProtocolError, type SluiceError } from '../../errors/errors.ts';
-import { type Digest, type DigestName, createDigest } from '../../operators/digest.ts';
+import { type DigestName, createDigest } from '../../operators/digest.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
 import { type RemotePath, checkPath, foldName, formatPath, lookalike } from '../../protocol/path.ts';
 import { ContentDigest } from './content-digest.ts';
-import { ContentReader, type VerifiedBlock } from './content-reader.ts';
+import { ContentReader, type ContentReaderOptions, type VerifiedBlock } from './content-reader.ts';
 import { type ContentProof, type TreeHeader, decodeTreeHeader } from './messages.ts';
 
 const MAX_HEADER = 64 * 1024;
@@ -36,7 +36,7 @@ export class TreeReader {
   readonly #seen = new Map<string, string>();
   #items = 0;
   readonly #tree: ContentDigest;
-  readonly #block: Digest;
+  readonly #contentOptions: ContentReaderOptions;
   #file: ContentReader | undefined;
   #isRefused = false;
   /** Bytes of the file that are still to come. */
@@ -48,7 +48,8 @@ export class TreeReader {
   constructor(options: TreeReaderOptions) {
     this.#options = options;
     this.#tree = new ContentDigest(options.digestName);
-    this.#block = createDigest(options.digestName);
+    const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
+    this.#contentOptions = { ...options, digest: createDigest(options.digestName), offset: 0, allocate };
   }
 
   /** The largest payload that may come next, in bytes. */
@@ -69,8 +70,7 @@ export class TreeReader {
     if (header.type === 'end') return this.#end(header);
     const error = this.#refusal(header.type, checkPath(header.path));
     if (header.type === 'file') {
-      const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
-      this.#file = new ContentReader({ ...this.#options, digest: this.#block, offset: 0, size: header.size, allocate });
+      this.#file = new ContentReader({ ...this.#contentOptions, size: header.size });
       this.#left = header.size;
       this.#isRefused = error !== undefined;
     }

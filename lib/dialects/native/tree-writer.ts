@@ -1,13 +1,26 @@
-import { type Observable, Subject, catchError, concat, concatMap, defer, from, map, of, reduce } from 'rxjs';
+import {
+  type Observable,
+  type ObservableInput,
+  Subject,
+  catchError,
+  concat,
+  concatMap,
+  defer,
+  from,
+  map,
+  mergeMap,
+  of,
+  reduce,
+} from 'rxjs';
 import { sluiceError } from '../../errors/from-system.ts';
-import { type Digest, createDigest } from '../../operators/digest.ts';
+import { createDigest } from '../../operators/digest.ts';
 import { exactSize } from '../../operators/exact-size.ts';
 import { SMALL_FILE_BYTES } from '../../protocol/block.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
 import type { Valve } from '../../streams/valve.ts';
 import type { TreeCount, TreeFile, TreeItem } from '../../transfer/tree.ts';
 import { ContentDigest } from './content-digest.ts';
-import { ContentWriter } from './content-writer.ts';
+import { ContentWriter, type ContentWriterOptions } from './content-writer.ts';
 import { type ContentProof, type TreeHeader, encodeMessage, failureOf } from './messages.ts';
 import type { TreeReaderOptions } from './tree-reader.ts';
 
@@ -17,7 +30,7 @@ type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
 export class TreeWriter {
   readonly #options: TreeReaderOptions;
   readonly #tree: ContentDigest;
-  readonly #block: Digest;
+  readonly #contentOptions: ContentWriterOptions;
   readonly #problem$ = new Subject<TreeCount>();
   #files = 0;
   #bytes = 0;
@@ -26,7 +39,7 @@ export class TreeWriter {
   constructor(options: TreeReaderOptions) {
     this.#options = options;
     this.#tree = new ContentDigest(options.digestName);
-    this.#block = createDigest(options.digestName);
+    this.#contentOptions = { ...options, digest: createDigest(options.digestName), offset: 0 };
   }
 
   /** Emits at each item that could not be read; completes at `close`. */
@@ -39,45 +52,41 @@ export class TreeWriter {
   }
 
   /** Emits once what writes the item when its turn has come. */
-  prepare(item: TreeItem, valve: Valve): Observable<() => Observable<Buffer>> {
-    if (item.kind === 'folder') return of(() => of(this.#header({ type: 'folder', path: [...item.path] })));
-    if (item.kind === 'failed') return of(() => of(this.#failedItem(item)));
+  prepare(item: TreeItem, valve: Valve): ObservableInput<() => ObservableInput<Buffer>> {
+    if (item.kind === 'folder') return [() => [encodeFrame(this.#header({ type: 'folder', path: [...item.path] }))]];
+    if (item.kind === 'failed') return [() => [this.#failedItem(item)]];
     // A small one is read before its turn comes, and goes out in one piece with its header.
-    if (item.size > SMALL_FILE_BYTES) return of(() => this.#large(item, valve));
-    return this.#small(item).pipe(
-      catchError((error: unknown) => of({ kind: 'failed' as const, path: item.path, error: sluiceError(error) })),
-      map((read) => () => of(Buffer.isBuffer(read) ? this.#smallFile(item, read) : this.#failedItem(read))),
+    if (item.size > SMALL_FILE_BYTES) return [() => this.#large(item, valve)];
+    return from(item.read?.() ?? [undefined]).pipe(
+      mergeMap((bytes) => (bytes?.length === item.size ? [bytes] : wholeContent(item))),
+      catchError((error: unknown) => [{ kind: 'failed' as const, path: item.path, error: sluiceError(error) }]),
+      map((read) => () => (Buffer.isBuffer(read) ? this.#smallFile(item, read) : [this.#failedItem(read)])),
     );
   }
 
   /** The end of the tree on the wire, and what the tree was. */
   finish(): { readonly end: Buffer; readonly proof: ContentProof } {
     const { files, bytes } = this.count;
-    return { end: this.#header({ type: 'end', files, bytes }), proof: { bytes, digest: this.#tree.finish(), files } };
+    return {
+      end: encodeFrame(this.#header({ type: 'end', files, bytes })),
+      proof: { bytes, digest: this.#tree.finish(), files },
+    };
   }
 
   close(): void {
     this.#problem$.complete();
   }
 
-  #small({ content, size }: TreeFile): Observable<Buffer> {
-    return content(of(true)).pipe(
-      exactSize(size),
-      reduce((chunks, chunk) => [...chunks, chunk], [] as Buffer[]),
-      map((chunks) => Buffer.concat(chunks)),
-    );
-  }
-
-  #smallFile(file: TreeFile, bytes: Buffer): Buffer {
-    const writer = this.#contentWriter();
+  #smallFile(file: TreeFile, bytes: Buffer): Buffer[] {
+    const writer = new ContentWriter(this.#contentOptions);
     const frames = writer.write(bytes);
     const { end, proof } = writer.finish();
     this.#sent(proof);
-    return Buffer.concat([this.#fileHeader(file), ...frames, end]);
+    return [this.#fileHeader(file), ...frames, end];
   }
 
   #large(file: TreeFile, valve: Valve): Observable<Buffer> {
-    const writer = this.#contentWriter();
+    const writer = new ContentWriter(this.#contentOptions);
     const end$ = defer(() => {
       const { end, proof } = writer.finish();
       this.#sent(proof);
@@ -98,7 +107,7 @@ export class TreeWriter {
 
   #failedItem(item: FailedItem): Buffer {
     this.#count(item);
-    return this.#header({ type: 'failed', path: [...item.path], ...failureOf(item.error) });
+    return encodeFrame(this.#header({ type: 'failed', path: [...item.path], ...failureOf(item.error) }));
   }
 
   #count({ path, error }: FailedItem): void {
@@ -113,14 +122,17 @@ export class TreeWriter {
   }
 
   #fileHeader({ path, size, modified, mode }: TreeFile): Buffer {
-    return this.#header({ type: 'file', path: [...path], size, modified, mode });
+    return encodeFrame(this.#header({ type: 'file', path: [...path], size, modified, mode }));
   }
 
-  #header(header: TreeHeader): Buffer {
-    return encodeFrame(encodeMessage(header, this.#options.checked));
-  }
-
-  #contentWriter(): ContentWriter {
-    return new ContentWriter({ ...this.#options, digest: this.#block, offset: 0 });
+  #header(header: TreeHeader): string {
+    return encodeMessage(header, this.#options.checked);
   }
 }
+
+const wholeContent = ({ content, size }: TreeFile): Observable<Buffer> =>
+  content(of(true)).pipe(
+    exactSize(size),
+    reduce((chunks, chunk) => [...chunks, chunk], [] as Buffer[]),
+    map((chunks) => Buffer.concat(chunks)),
+  );
