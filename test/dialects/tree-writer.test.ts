@@ -21,7 +21,9 @@ const header = (name: string, size: number) => messageFrame({ type: 'file', ...a
 const start = () => {
   const writer = new TreeWriter({ digestName: 'sha256', maxFrame: 1024 * 1024 });
   const wireOf = async (item: TreeItem): Promise<Buffer> =>
-    Buffer.concat(await valuesOf(from(writer.prepare(item, new Valve())).pipe(mergeMap((write) => write()))));
+    Buffer.concat(
+      await valuesOf(from(writer.prepare(item)).pipe(mergeMap((prepared) => writer.write(prepared, new Valve())))),
+    );
   return { writer, wireOf };
 };
 

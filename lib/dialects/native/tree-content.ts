@@ -6,7 +6,7 @@ import {
   concatMap,
   defer,
   finalize,
-  from,
+  isObservable,
   map,
   merge,
   mergeMap,
@@ -58,8 +58,14 @@ export const sendTree =
       const wire$ = item$.pipe(
         tap((item) => valve.hold(weightOf(item))),
         // Small files are read side by side; what bounds that is the valve.
-        mergeMap((item) => from(writer.prepare(item, bytes)).pipe(map((write) => ({ item, write })))),
-        concatMap(({ item, write }) => from(write()).pipe(finalize(() => valve.release(weightOf(item))))),
+        mergeMap((item) => writer.prepare(item)),
+        concatMap((prepared) => {
+          const wire = writer.write(prepared, bytes);
+          const release = () => valve.release(weightOf(prepared.item));
+          if (isObservable(wire)) return wire.pipe(finalize(release));
+          release();
+          return wire;
+        }),
       );
       const end$ = defer(() => {
         const { end, proof } = writer.finish();

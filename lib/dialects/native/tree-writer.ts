@@ -12,6 +12,7 @@ import {
   of,
   reduce,
 } from 'rxjs';
+import type { SluiceError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { createDigest } from '../../operators/digest.ts';
 import { exactSize } from '../../operators/exact-size.ts';
@@ -26,7 +27,14 @@ import type { TreeReaderOptions } from './tree-reader.ts';
 
 type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
 
-/** Puts a tree into wire form. Holds the small files whose turn has not come. */
+/** An item that can be written as soon as its turn comes: with all its bytes if it is a small file, or why these cannot be read. */
+interface PreparedItem {
+  readonly item: TreeItem;
+  readonly bytes?: Buffer;
+  readonly error?: SluiceError;
+}
+
+/** Puts a tree into wire form. Holds no content. */
 export class TreeWriter {
   readonly #options: TreeReaderOptions;
   readonly #tree: ContentDigest;
@@ -51,24 +59,28 @@ export class TreeWriter {
     return { files: this.#files, bytes: this.#bytes, skipped: 0, failed: this.#failed };
   }
 
-  /** Emits once what writes the item when its turn has come. */
-  prepare(item: TreeItem, valve: Valve): ObservableInput<() => ObservableInput<Buffer>> {
-    if (item.kind === 'folder') return [() => [encodeFrame(this.#header({ type: 'folder', path: [...item.path] }))]];
-    if (item.kind === 'failed') return [() => [this.#failedItem(item)]];
-    // A small one is read before its turn comes, and goes out in one piece with its header.
-    if (item.size > SMALL_FILE_BYTES) return [() => this.#large(item, valve)];
-    return from(item.read?.() ?? [undefined]).pipe(
-      mergeMap((bytes) => (bytes?.length === item.size ? [bytes] : wholeContent(item))),
-      catchError((error: unknown) => [{ kind: 'failed' as const, path: item.path, error: sluiceError(error) }]),
-      map((read) => () => (Buffer.isBuffer(read) ? this.#smallFile(item, read) : [this.#failedItem(read)])),
+  /** Emits the item once, when what has to be there before its turn comes is there: the bytes of a small file. */
+  prepare(item: TreeItem): ObservableInput<PreparedItem> {
+    if (item.kind !== 'file' || item.size > SMALL_FILE_BYTES) return [{ item }];
+    if (item.read === undefined) return readContent(item);
+    return from(item.read()).pipe(
+      mergeMap((bytes) => (bytes?.length === item.size ? [{ item, bytes }] : readContent(item))),
     );
+  }
+
+  /** The item on the wire, when its turn has come; what the frames of a large file are made of is held in the valve. */
+  write({ item, bytes, error }: PreparedItem, valve: Valve): readonly Buffer[] | Observable<Buffer> {
+    if (error !== undefined) return [this.#failedItem({ kind: 'failed', path: item.path, error })];
+    if (item.kind === 'folder') return [this.#header({ type: 'folder', path: [...item.path] })];
+    if (item.kind === 'failed') return [this.#failedItem(item)];
+    return bytes === undefined ? this.#large(item, valve) : this.#small(item, bytes);
   }
 
   /** The end of the tree on the wire, and what the tree was. */
   finish(): { readonly end: Buffer; readonly proof: ContentProof } {
     const { files, bytes } = this.count;
     return {
-      end: encodeFrame(this.#header({ type: 'end', files, bytes })),
+      end: this.#header({ type: 'end', files, bytes }),
       proof: { bytes, digest: this.#tree.finish(), files },
     };
   }
@@ -77,7 +89,7 @@ export class TreeWriter {
     this.#problem$.complete();
   }
 
-  #smallFile(file: TreeFile, bytes: Buffer): Buffer[] {
+  #small(file: TreeFile, bytes: Buffer): Buffer[] {
     const writer = new ContentWriter(this.#contentOptions);
     const frames = writer.write(bytes);
     const { end, proof } = writer.finish();
@@ -107,7 +119,7 @@ export class TreeWriter {
 
   #failedItem(item: FailedItem): Buffer {
     this.#count(item);
-    return encodeFrame(this.#header({ type: 'failed', path: [...item.path], ...failureOf(item.error) }));
+    return this.#header({ type: 'failed', path: [...item.path], ...failureOf(item.error) });
   }
 
   #count({ path, error }: FailedItem): void {
@@ -122,17 +134,18 @@ export class TreeWriter {
   }
 
   #fileHeader({ path, size, modified, mode }: TreeFile): Buffer {
-    return encodeFrame(this.#header({ type: 'file', path: [...path], size, modified, mode }));
+    return this.#header({ type: 'file', path: [...path], size, modified, mode });
   }
 
-  #header(header: TreeHeader): string {
-    return encodeMessage(header, this.#options.checked);
+  #header(header: TreeHeader): Buffer {
+    return encodeFrame(encodeMessage(header, this.#options.checked));
   }
 }
 
-const wholeContent = ({ content, size }: TreeFile): Observable<Buffer> =>
-  content(of(true)).pipe(
-    exactSize(size),
+const readContent = (item: TreeFile): Observable<PreparedItem> =>
+  item.content(of(true)).pipe(
+    exactSize(item.size),
     reduce((chunks, chunk) => [...chunks, chunk], [] as Buffer[]),
-    map((chunks) => Buffer.concat(chunks)),
+    map((chunks) => ({ item, bytes: Buffer.concat(chunks) })),
+    catchError((error: unknown) => [{ item, error: sluiceError(error) }]),
   );

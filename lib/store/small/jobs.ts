@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { SMALL_FILE_BYTES } from '../../protocol/block.ts';
 import { type Entry, PERMISSION_BITS } from '../../protocol/entry.ts';
 import { entryOf } from '../entry-of.ts';
-import { keptName, passingName } from '../part-names.ts';
+import { isKeptName, keptName, passingName } from '../part-names.ts';
 import { isInside } from '../path-gate.ts';
 
 /** A folder of a store: the store's real root, and the names that lead to it from there. */
@@ -71,27 +71,29 @@ export type FolderJob = { [T in JobType]: { readonly type: T; readonly folder: J
 export const doJobs = (jobs: readonly FolderJob[]): unknown[] => {
   const folders = new HeldFolders();
   try {
-    return jobs.map((job) => attempt(() => doJob(folders.location(job.folder), job)));
+    return jobs.map((job) => attempt(() => doJob(folders.at(job.folder), job)));
   } finally {
     folders.close();
   }
 };
 
-const doJob = (folder: string, job: FolderJob): JobGives<JobType> => {
+const doJob = (folder: HeldFolder, job: FolderJob): JobGives<JobType> => {
+  const { location } = folder;
   switch (job.type) {
     case 'entries':
-      return entriesOf(folder, job.of);
+      return entriesOf(location, job.of);
     case 'list':
-      return entriesOf(folder, fewNames(folder, job.atMost));
+      return entriesOf(location, fewNames(location, job.atMost));
     case 'hasKept':
-      return hasKept(folder, job.name);
+      return folder.hasKept(job.name);
     case 'check':
-      modeOfReplaced(`${folder}/${job.name}`);
+      modeOfReplaced(`${location}/${job.name}`);
       return true;
     case 'read':
-      return readSmall(folder, job.name);
+      return readSmall(location, job.name);
     case 'write':
-      return writeSmall(folder, job);
+      writeSmall(location, job);
+      return { hasKept: folder.hasKept(job.name) };
   }
 };
 
@@ -105,27 +107,49 @@ const attempt = <T>(act: () => T): T | undefined => {
 
 /** The folders of a run of jobs, held open while it lasts: what was checked to be inside the root is what is used. */
 class HeldFolders {
-  readonly #held = new Map<string, number>();
+  readonly #held = new Map<string, HeldFolder>();
 
-  /** A path to the folder itself; throws if it leads out of the root. */
-  location({ root, names }: JobFolder): string {
+  /** The folder itself; throws if it leads out of the root. */
+  at({ root, names }: JobFolder): HeldFolder {
     const path = join(root, ...names);
-    const fd = this.#held.get(path) ?? this.#open(path, root);
-    return `/proc/self/fd/${fd}`;
+    const held = this.#held.get(path) ?? new HeldFolder(path, root);
+    this.#held.set(path, held);
+    return held;
   }
 
   close(): void {
-    for (const fd of this.#held.values()) closeSync(fd);
+    for (const folder of this.#held.values()) folder.close();
+  }
+}
+
+// Names of a folder that are looked through for parts of several files at once.
+const FEW = 256;
+
+class HeldFolder {
+  readonly #fd: number;
+  /** A path to the folder itself, whatever its name leads to by now. */
+  readonly location: string;
+  #asked = 0;
+  #keptNames: ReadonlySet<string> | undefined;
+
+  constructor(path: string, root: string) {
+    this.#fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    this.location = `/proc/self/fd/${this.#fd}`;
+    if (attempt(() => isInside(root, readlinkSync(this.location)))) return;
+    this.close();
+    throw new Error('leads out of the root');
   }
 
-  #open(path: string, root: string): number {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    if (!attempt(() => isInside(root, readlinkSync(`/proc/self/fd/${fd}`)))) {
-      closeSync(fd);
-      throw new Error('leads out of the root');
-    }
-    this.#held.set(path, fd);
-    return fd;
+  /** Whether an older try at a file has left a part. For more than one file of a small folder all names are read once. */
+  hasKept(name: string): boolean {
+    this.#asked += 1;
+    if (this.#asked === 2) this.#keptNames = attempt(() => new Set(fewNames(this.location, FEW).filter(isKeptName)));
+    const kept = keptName(name);
+    return this.#keptNames?.has(kept) ?? existsSync(`${this.location}/${kept}`);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
   }
 }
 
@@ -173,7 +197,7 @@ const readSmall = (folder: string, name: string): JobGives<'read'> => {
   }
 };
 
-const writeSmall = (folder: string, content: SmallContent): JobGives<'write'> => {
+const writeSmall = (folder: string, content: SmallContent): void => {
   const { name, replace, fsync } = content;
   const target = `${folder}/${name}`;
   const hidden = `${folder}/${passingName()}`;
@@ -191,10 +215,7 @@ const writeSmall = (folder: string, content: SmallContent): JobGives<'write'> =>
     throw error;
   }
   if (fsync) flushFolder(folder);
-  return { hasKept: hasKept(folder, name) };
 };
-
-const hasKept = (folder: string, name: string): boolean => existsSync(`${folder}/${keptName(name)}`);
 
 const writeHidden = (location: string, { bytes, mode, modified, fsync }: SmallContent): void => {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

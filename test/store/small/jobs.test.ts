@@ -66,6 +66,17 @@ describe('jobs in folders', () => {
     assert.deepEqual(doJob('write', content('file', 'newer')), { hasKept: true });
   });
 
+  for (const others of [1, 300])
+    it(`say so of each of several files, beside ${others} others`, async (test) => {
+      const { root, at } = await world(test);
+      for (let index = 0; index < others; index += 1) await writeFile(at(`other-${index}`), '');
+      for (const name of ['b', 'c']) await writeFile(at(keptName(name)), 'half');
+      const folder = { root, names: ['pub'] };
+      const jobs = ['a', 'b', 'c', 'd'].map((name) => ({ type: 'write' as const, folder, ...content(name, name) }));
+      const kept = doJobs(jobs).map((result) => (result as JobGives<'write'> | undefined)?.hasKept);
+      assert.deepEqual(kept, [false, true, true, false]);
+    });
+
   it('do nothing in a folder that leads out of the root, or that is not there', async (test) => {
     const { doJob, outside } = await world(test);
     for (const names of [['out'], ['nowhere']]) {
