@@ -4,6 +4,7 @@ import { FileError } from '../errors/errors.ts';
 import { fileError } from '../errors/from-system.ts';
 import type { LendingSource } from './flow.ts';
 import { PieceLender } from './piece-lender.ts';
+import { contentTurns } from './turns.ts';
 import type { Valve } from './valve.ts';
 
 export interface FileRange {
@@ -50,6 +51,7 @@ const read = (
     // Reads begun whose piece is not emitted: one that waits here for a slower one before it still takes its room.
     let inFlight = 0;
     const arrived = new Map<number, Buffer>();
+    let isWaiting = false;
 
     const readAhead = () => {
       while (open && inFlight < READS_IN_FLIGHT && next < end && !subscriber.closed) {
@@ -60,21 +62,29 @@ const read = (
         readExactly(handle, at, allocate(length), name).then(
           (piece) => {
             arrived.set(at, piece);
-            emit();
+            askForTurn();
           },
           (error: unknown) => subscriber.error(fileError(error, `${name}: cannot read`, 'READ_FAILED')),
         );
       }
     };
+    // One piece a turn, so that many transfers share the loop fairly, with each other and with everything else.
+    const askForTurn = () => {
+      if (isWaiting || !arrived.has(emitted)) return;
+      isWaiting = true;
+      contentTurns.take(emit);
+    };
     const emit = () => {
-      for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
-        arrived.delete(emitted);
-        emitted += piece.length;
-        inFlight -= 1;
-        subscriber.next(piece);
-      }
-      if (emitted === end) subscriber.complete();
-      else readAhead();
+      isWaiting = false;
+      const piece = arrived.get(emitted);
+      if (piece === undefined || subscriber.closed) return;
+      arrived.delete(emitted);
+      emitted += piece.length;
+      inFlight -= 1;
+      subscriber.next(piece);
+      if (emitted === end) return subscriber.complete();
+      readAhead();
+      askForTurn();
     };
 
     const gate = open$.subscribe({
