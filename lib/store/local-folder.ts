@@ -1,4 +1,4 @@
-import { type Dir, type Dirent, type Stats, constants } from 'node:fs';
+import { type Stats, constants } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rmdir, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
@@ -17,6 +17,7 @@ import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
 import { PartHold, partsLetGo } from './part-hold.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
+import { inBatches } from './in-batches.ts';
 import { folderThread } from './small/folder-thread.ts';
 import type { JobFolder } from './small/jobs.ts';
 import { SmallFile } from './small/small-file.ts';
@@ -25,7 +26,6 @@ import type { OpenFile, Part, PartOptions, Store } from './store.ts';
 
 // O_NONBLOCK: opening a named pipe would otherwise wait for its other end for ever.
 const OPEN_TO_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const NAMES_AT_ONCE = 64;
 // Entries of a folder that is listed in one go, in some 30 KB.
 const FEW = 256;
 
@@ -83,12 +83,7 @@ export class LocalFolderStore implements Store {
     const folder = await namingErrors(this.#gate.show(path), act, () => this.#gate.openFolder(path));
     try {
       const names = await namingErrors(this.#gate.show(path), act, () => opendir(folder.location, { bufferSize: 256 }));
-      try {
-        for (let batch = await nextNames(names); batch.length > 0; batch = await nextNames(names))
-          yield* await this.#entriesOf(path, folder, batch.filter(isListed));
-      } finally {
-        await names.close();
-      }
+      yield* inBatches(names, (batch) => this.#entriesOf(path, folder, batch.filter(isListed)));
     } finally {
       await folder.handle.close();
     }
@@ -298,19 +293,6 @@ const isListed = (name: string): boolean => {
     return false;
   }
 };
-
-/** The next names of an open folder; none at its end. By callbacks, because a promise for each name costs ten times as much. */
-const nextNames = (folder: Dir): Promise<string[]> =>
-  new Promise((resolve, reject) => {
-    const names: string[] = [];
-    const take = (error: Error | null, dirent: Dirent | null): void => {
-      if (error !== null) return reject(error);
-      if (dirent !== null) names.push(dirent.name);
-      if (dirent === null || names.length === NAMES_AT_ONCE) resolve(names);
-      else folder.read(take);
-    };
-    folder.read(take);
-  });
 
 const entriesOf = async (folder: Folder, names: readonly string[]): Promise<Entry[]> => {
   const entries = await Promise.all(

@@ -123,25 +123,36 @@ export class ClientSession implements RemoteSession {
     );
   }
 
-  /** The entries of a listing, page by page as they are wanted. */
+  /** The entries of a listing, page by page as they are wanted; one page is asked for ahead. */
   async *#entries(path: RemotePath, first: Listing): AsyncGenerator<Entry, void, undefined> {
-    for (let page = first; ; page = await this.#nextPage(path, page.cursor)) {
-      if (page.entries.length === 0 && page.cursor !== undefined)
+    for (let page: Listing | undefined = first; page !== undefined;) {
+      const { entries, cursor } = page;
+      if (entries.length === 0 && cursor !== undefined)
         throw new ProtocolError('STATE_UNEXPECTED', 'the server sent an empty page of a listing that goes on');
-      for (const entry of page.entries) {
+      let next: Promise<Listing> | undefined;
+      for (const entry of entries) {
         // The server's word for a name is not taken: one that could leave a folder ends the listing.
         checkSegment(entry.name);
         yield entry;
+        // Only now: who wanted to know whether there is any entry at all has left.
+        if (cursor !== undefined) next ??= this.#nextPage(path, cursor);
       }
-      if (page.cursor === undefined) return;
+      page = await next;
     }
   }
 
-  async #nextPage(path: RemotePath, cursor: string): Promise<Listing> {
-    const reply = await firstValueFrom(this.#requests.ask({ type: 'list', path: [...path], cursor }));
-    if (reply.type !== 'listing')
-      throw new ProtocolError('STATE_UNEXPECTED', `the server answered "list" with "${reply.type}"`);
-    return reply;
+  #nextPage(path: RemotePath, cursor: string): Promise<Listing> {
+    const page = firstValueFrom(
+      this.#requests.ask({ type: 'list', path: [...path], cursor }).pipe(
+        map((reply) => {
+          if (reply.type === 'listing') return reply;
+          throw new ProtocolError('STATE_UNEXPECTED', `the server answered "list" with "${reply.type}"`);
+        }),
+      ),
+    );
+    // Its failure is told when its turn has come, if it comes.
+    page.catch(() => undefined);
+    return page;
   }
 }
 

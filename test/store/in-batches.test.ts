@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { opendir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, describe, it } from 'node:test';
+import type { Entry } from '../../lib/protocol/entry.ts';
+import { inBatches } from '../../lib/store/in-batches.ts';
+import { temporaryFolder } from '../helpers/folder.ts';
+import { checkLeaks } from '../helpers/leak-check.ts';
+
+checkLeaks();
+
+const entryOf = (name: string): Entry => ({ name, kind: 'file', size: 0, modified: 0, mode: 0o644 });
+
+const openFolder = async (test: TestContext, files: number) => {
+  const root = await temporaryFolder(test);
+  const names = Array.from({ length: files }, (_, index) => `file ${index}`);
+  for (const name of names) await writeFile(join(root, name), '');
+  return { folder: await opendir(root), names: names.sort() };
+};
+
+describe('inBatches', () => {
+  for (const files of [0, 1, 256, 700])
+    it(`gives the entry of each of ${files} names once, and closes the folder`, async (test) => {
+      const { folder, names } = await openFolder(test, files);
+      const found: string[] = [];
+      for await (const { name } of inBatches(folder, (batch) => Promise.resolve(batch.map(entryOf)))) found.push(name);
+      assert.deepEqual(found.sort(), names);
+      await assert.rejects(folder.close(), { code: 'ERR_DIR_CLOSED' });
+    });
+
+  it('looks two batches up ahead, and no more', async (test) => {
+    const { folder } = await openFolder(test, 1200);
+    let asked = 0;
+    const entries = inBatches(folder, (batch) => Promise.resolve(((asked += 1), batch.map(entryOf))));
+    await entries.next();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(asked, 3);
+    await entries.return(undefined);
+    await assert.rejects(folder.close(), { code: 'ERR_DIR_CLOSED' });
+  });
+
+  it('tells of a failure when its turn has come', async (test) => {
+    const { folder } = await openFolder(test, 700);
+    const failure = new Error('bad sector');
+    let asked = 0;
+    const lookUp = (batch: string[]) =>
+      (asked += 1) === 2 ? Promise.reject(failure) : Promise.resolve(batch.map(entryOf));
+    let given = 0;
+    const all = async () => {
+      for await (const { size } of inBatches(folder, lookUp)) given += 1 + size;
+    };
+    await assert.rejects(all(), failure);
+    assert.equal(given, 256);
+    await assert.rejects(folder.close(), { code: 'ERR_DIR_CLOSED' });
+  });
+});
