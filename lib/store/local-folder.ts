@@ -213,6 +213,11 @@ export class LocalFolderStore implements Store {
     await this.#gate.atPlace(path, 'cannot make folder', ({ location }) => mkdir(location));
   }
 
+  async ensureFolder(path: RemotePath): Promise<boolean> {
+    const name = path.at(-1);
+    return name !== undefined && (await folderThread.do('ensureFolder', this.#folderOf(path), { name })) === true;
+  }
+
   async removeFolder(path: RemotePath, { recursive }: { readonly recursive: boolean }): Promise<void> {
     await this.#gate.atPlace(path, 'cannot remove folder', async ({ location }) => {
       if (recursive) await emptyFolder(location);

@@ -58,6 +58,12 @@ export interface Store {
 
   makeFolder(path: RemotePath): Promise<void>;
 
+  /**
+   * Makes a folder unless it is there: what `stat` and `makeFolder` do, at one go. Gives false where it takes those, for
+   * whatever reason. A store that gains nothing by that leaves this method out.
+   */
+  ensureFolder?(path: RemotePath): Promise<boolean>;
+
   /** Removes a folder: an empty one, or with `recursive` all that is in it too. */
   removeFolder(path: RemotePath, options: { readonly recursive: boolean }): Promise<void>;
 

@@ -1,31 +1,14 @@
-import {
-  Observable,
-  type ObservableInput,
-  catchError,
-  concat,
-  concatMap,
-  defer,
-  finalize,
-  from,
-  map,
-  mergeMap,
-  of,
-  tap,
-} from 'rxjs';
-import { SluiceError } from '../errors/errors.ts';
+import { Observable, type ObservableInput, concat, defer, finalize, from, map, mergeMap, of, tap } from 'rxjs';
 import { sluiceError } from '../errors/from-system.ts';
 import { latestOfTurn } from '../operators/latest-of-turn.ts';
 import type { RemotePath } from '../protocol/path.ts';
-import type { Store } from '../store/store.ts';
 import type { Valve } from '../streams/valve.ts';
-import { statIfThere } from './overwrite.ts';
+import { type FolderStore, TreeFolders } from './tree-folders.ts';
 import { type TreeFileProgress, TreeTally } from './tree-tally.ts';
 import { type TreeCount, type TreeFile, type TreeItem, type TreeProblem, type TreeSink, weightOf } from './tree.ts';
 
 /** Puts one file where it belongs, counting what it holds in the tree's valve; gives `skipped` if what is there stays. */
 export type WriteTreeFile = (file: TreeFile, valve: Valve) => ObservableInput<TreeFileProgress | 'skipped'>;
-
-type FolderMaker = Pick<Store, 'stat' | 'makeFolder'>;
 
 export interface ToTreeOptions {
   readonly write: WriteTreeFile;
@@ -42,7 +25,7 @@ export interface ToTreeOptions {
  */
 export const toTree =
   (
-    store: FolderMaker,
+    store: FolderStore,
     root: RemotePath,
     { write, concurrency = Infinity, isFatal = () => false }: ToTreeOptions,
   ): TreeSink =>
@@ -50,20 +33,20 @@ export const toTree =
   (item$) =>
     defer(() => {
       const tally = new TreeTally();
-      const settle = (item: TreeItem): Observable<Change> => {
+      const folders = new TreeFolders(store, root);
+      const settle = (item: TreeItem): ObservableInput<Change> => {
         if (item.kind === 'failed') return of(tally.failed(item));
-        if (item.kind === 'folder') return of(undefined);
-        return counting(tally, item, () => write(item, valve), isFatal);
+        if (item.kind === 'folder') return making(tally, item.path, folders.make(item.path));
+        const write$ = () => folders.behind(item.path.slice(0, -1), () => write(item, valve));
+        return counting(tally, item, write$, isFatal);
       };
       const count$ = item$.pipe(
         tap((item) => valve.hold(weightOf(item))),
-        // One after the other, so that a folder is there before anything in it begins.
-        concatMap((item) => (item.kind === 'folder' ? makeFolder(store, root, item) : of(item))),
-        mergeMap((item) => settle(item).pipe(finalize(() => valve.release(weightOf(item)))), concurrency),
+        mergeMap((item) => from(settle(item)).pipe(finalize(() => valve.release(weightOf(item)))), concurrency),
         latestOfTurn((problem) => problem !== undefined),
         map((problem): TreeCount => ({ ...tally.count, ...(problem && { problem }) })),
       );
-      return from(ensureFolder(store, root)).pipe(
+      return from(folders.make([])).pipe(
         mergeMap(() =>
           concat(
             count$,
@@ -106,30 +89,14 @@ const counting = (
     });
   });
 
-type FolderItem = Extract<TreeItem, { kind: 'folder' }>;
-type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
-
-const makeFolder = (store: FolderMaker, root: RemotePath, folder: FolderItem): Observable<TreeItem> =>
-  from(ensureFolder(store, [...root, ...folder.path])).pipe(
-    map(() => folder),
-    catchError((error: unknown) => of(failedItem(folder.path, error))),
-  );
-
-const failedItem = (path: RemotePath, error: unknown): FailedItem => ({
-  kind: 'failed',
-  path,
-  error: sluiceError(error),
-});
-
-/** Makes a folder unless it is there. */
-const ensureFolder = async (store: FolderMaker, path: RemotePath): Promise<void> => {
-  const there = await statIfThere(store, path);
-  if (there?.kind === 'folder') return;
+/** Tells of a folder that cannot be made. */
+const making = async (tally: TreeTally, path: RemotePath, made: Promise<void>): Promise<Change> => {
   try {
-    await store.makeFolder(path);
+    await made;
+    return undefined;
   } catch (error) {
-    // Somebody else may just have made it.
-    const isThere = error instanceof SluiceError && error.code === 'EXISTS';
-    if (!isThere || (await store.stat(path)).kind !== 'folder') throw error;
+    return tally.failed(failedItem(path, error));
   }
 };
+
+const failedItem = (path: RemotePath, error: unknown): TreeProblem => ({ path, error: sluiceError(error) });

@@ -8,6 +8,7 @@ import {
   futimesSync,
   linkSync,
   lstatSync,
+  mkdirSync,
   openSync,
   opendirSync,
   readSync,
@@ -37,6 +38,8 @@ export interface FolderJobs {
   readonly list: { readonly asks: { readonly atMost: number }; readonly gives: Entry[] };
   /** Whether an older try at a file has left a part. */
   readonly hasKept: { readonly asks: { readonly name: string }; readonly gives: boolean };
+  /** Makes a folder unless it is there. */
+  readonly ensureFolder: { readonly asks: { readonly name: string }; readonly gives: true };
   /** Finds that a file may be written under a name. */
   readonly check: { readonly asks: { readonly name: string }; readonly gives: true };
   readonly read: {
@@ -86,6 +89,9 @@ const doJob = (folder: HeldFolder, job: FolderJob): JobGives<JobType> => {
       return entriesOf(location, fewNames(location, job.atMost));
     case 'hasKept':
       return folder.hasKept(job.name);
+    case 'ensureFolder':
+      ensureFolder(`${location}/${job.name}`);
+      return true;
     case 'check':
       modeOfReplaced(`${location}/${job.name}`);
       return true;
@@ -169,6 +175,13 @@ const fewNames = (folder: string, atMost: number): string[] => {
   } finally {
     opened.closeSync();
   }
+};
+
+/** Throws if something else is there, a link among it, which only the ordinary way may follow. */
+const ensureFolder = (location: string): void => {
+  const stats = lstatSync(location, { throwIfNoEntry: false });
+  if (stats === undefined) mkdirSync(location);
+  else if (!stats.isDirectory()) throw new Error('something else has the name');
 };
 
 /** The permissions of the file that has a name, if one has; throws if something else has it. */

@@ -66,6 +66,16 @@ describe('jobs in folders', () => {
     assert.deepEqual(doJob('write', content('file', 'newer')), { hasKept: true });
   });
 
+  it('make a folder unless it is there, and nothing where something else is', async (test) => {
+    const { doJob, at, outside, root } = await world(test);
+    for (let time = 0; time < 2; time += 1) assert.equal(doJob('ensureFolder', { name: 'new' }), true);
+    assert.ok((await stat(at('new'))).isDirectory());
+    assert.equal(doJob('ensureFolder', { name: 'file' }), undefined);
+    assert.equal(doJob('ensureFolder', { name: 'out' }, []), undefined);
+    assert.equal(doJob('ensureFolder', { name: 'new' }, ['out']), undefined);
+    assert.deepEqual([await readdir(outside), (await readdir(root)).sort()], [['file'], ['out', 'pub']]);
+  });
+
   for (const others of [1, 300])
     it(`say so of each of several files, beside ${others} others`, async (test) => {
       const { root, at } = await world(test);
