@@ -60,8 +60,8 @@ export class Client {
   }
 
   /**
-   * The entries of a folder in the server's order. Cold; reads page after page while it is subscribed, and holds one
-   * page. Unsubscribing ends the listing.
+   * The entries of a folder in the server's order. Cold; reads page after page while it is subscribed, and holds two
+   * pages. Unsubscribing ends the listing.
    */
   list(path: RemotePath): Observable<Entry> {
     return defer(() => this.#connection.session.execute({ type: 'list', path: checkPath(path) })).pipe(

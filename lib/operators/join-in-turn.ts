@@ -3,8 +3,8 @@ import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
 
 /**
  * Joins the small chunks that come in one turn of the event loop, so that what takes them has one in place of hundreds. A
- * chunk of `most` bytes or more passes by itself, behind those before it. Holds less than twice `most` bytes, until the
- * turn's microtasks are done.
+ * chunk of `most` bytes or more passes by itself, behind those before it. Holds less than twice `most` bytes, which no valve has
+ * to know of, until the running callback, or the promises it belongs to, are done.
  */
 export const joinInTurn =
   (most: number): MonoTypeOperatorFunction<Buffer> =>

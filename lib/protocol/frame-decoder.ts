@@ -10,7 +10,7 @@ export interface FramePiece {
   readonly length: number;
   /** Payload bytes that are still to come after this piece. */
   readonly left: number;
-  /** A view of the bytes that arrived: copy it to keep it. */
+  /** A view of the bytes that arrived: to be kept only where these are in memory that is not used again. */
   readonly bytes: Buffer;
 }
 

@@ -14,11 +14,10 @@ export interface LockHolder {
   readonly evict: () => void;
 }
 
-interface Held {
+interface Lock {
   readonly what: string;
-  readonly holder: LockHolder | undefined;
-  /** Resolves when the lock is free again; for a holder, whom alone somebody waits for. */
-  readonly freed: Promise<void> | undefined;
+  /** Who may have to give way, and what resolves when the lock is free again. */
+  readonly held: { readonly by: LockHolder; readonly freed: Promise<void> } | undefined;
 }
 
 /**
@@ -26,22 +25,22 @@ interface Held {
  * meanwhile, and neither is anything below a folder that is: whoever asks is told at once, with `BUSY`, what is going on.
  */
 export class Locks {
-  readonly #held = new Map<string, Held>();
+  readonly #locked = new Map<string, Lock>();
 
   /** How many paths are locked. */
   get size(): number {
-    return this.#held.size;
+    return this.#locked.size;
   }
 
   /** Whether that very path is locked. */
   isHeld(path: RemotePath): boolean {
-    return this.#held.has(keyOf(path));
+    return this.#locked.has(keyOf(path));
   }
 
   /** Throws `BUSY` if the path, or a folder around it, is being changed. */
   assertFree(path: RemotePath): void {
     for (let key = keyOf(path); key.length > 1; key = key.slice(0, key.lastIndexOf('/'))) {
-      const held = this.#held.get(key);
+      const held = this.#locked.get(key);
       if (held !== undefined) throw busy(key, held.what);
     }
   }
@@ -67,10 +66,10 @@ export class Locks {
    * keeps it. Resolves when that is settled either way, or takes too long.
    */
   async takeOver(path: RemotePath, owner: string): Promise<void> {
-    const held = this.#held.get(keyOf(path));
-    if (held?.holder?.owner !== owner || (await held.holder.isAlive())) return;
-    held.holder.evict();
-    await firstValueFrom(merge(from(held.freed ?? []), timer(FREEING_MS)));
+    const { held } = this.#locked.get(keyOf(path)) ?? {};
+    if (held?.by.owner !== owner || (await held.by.isAlive())) return;
+    held.by.evict();
+    await firstValueFrom(merge(from(held.freed), timer(FREEING_MS)));
   }
 
   /** The same for work that cannot be cancelled half-way: the paths stay locked until it has settled. Rejects as it does. */
@@ -87,10 +86,10 @@ export class Locks {
     for (const path of paths) this.#assertUnused(path);
     const keys = paths.map(keyOf);
     let tellFreed: () => void = () => undefined;
-    const freed = holder && new Promise<void>((resolve) => (tellFreed = resolve));
-    for (const key of keys) this.#held.set(key, { what, holder, freed });
+    const held = holder && { by: holder, freed: new Promise<void>((resolve) => (tellFreed = resolve)) };
+    for (const key of keys) this.#locked.set(key, { what, held });
     return () => {
-      keys.forEach((key) => this.#held.delete(key));
+      keys.forEach((key) => this.#locked.delete(key));
       tellFreed();
     };
   }
@@ -98,7 +97,7 @@ export class Locks {
   #assertUnused(path: RemotePath): void {
     this.assertFree(path);
     const below = `${keyOf(path)}/`;
-    for (const [key, { what }] of this.#held) if (key.startsWith(below)) throw busy(key, what);
+    for (const [key, { what }] of this.#locked) if (key.startsWith(below)) throw busy(key, what);
   }
 }
 

@@ -3,9 +3,11 @@ import type { Entry } from '../protocol/entry.ts';
 
 const NAMES_AT_ONCE = 256;
 
+const BATCHES_AHEAD = 2;
+
 /**
- * What becomes of an open folder's names, batch by batch; closes it. Two batches are under way ahead of the one that is
- * taken, so that names are read while others are looked up.
+ * What becomes of an open folder's names, batch by batch; closes it. From the first entry on, two batches are under way
+ * ahead of the one that is taken, so that names are read while others are looked up; who ends early waits for those.
  */
 export async function* inBatches(names: Dir, lookUp: (batch: string[]) => Promise<Entry[]>): AsyncGenerator<Entry> {
   let batch: Promise<string[]> = Promise.resolve([]);
@@ -17,12 +19,16 @@ export async function* inBatches(names: Dir, lookUp: (batch: string[]) => Promis
     entries.catch(() => undefined);
     ahead.push(entries);
   };
-  goAhead();
-  goAhead();
   try {
-    for (let entries = await ahead.shift(); entries !== undefined; entries = await ahead.shift()) {
-      goAhead();
-      yield* entries;
+    for (;;) {
+      if (ahead.length === 0) goAhead();
+      const entries = await ahead.shift();
+      if (entries === undefined) return;
+      for (const entry of entries) {
+        yield entry;
+        // Only now: who wanted to know whether there is any entry at all has left.
+        while (ahead.length < BATCHES_AHEAD) goAhead();
+      }
     }
   } finally {
     await Promise.allSettled(ahead);

@@ -11,7 +11,10 @@ import type { Checkpoint, ContentIdentity, ContentRange } from './checkpoint.ts'
  * (`NOT_FOUND`, `PERMISSION_DENIED`, `NO_SPACE`, ...) whose message names the path.
  */
 export interface Store {
-  /** The entries of a folder in the store's own order, read as they are asked for; ending early frees the folder. */
+  /**
+   * The entries of a folder in the store's own order, read as they are asked for, or a few hundred ahead; ending early frees
+   * the folder.
+   */
   list(path: RemotePath): AsyncIterable<Entry>;
 
   /** What is there. A link that stays inside the store is followed. */
@@ -42,8 +45,7 @@ export interface Store {
   begin(path: RemotePath, options: PartOptions): Promise<Part>;
 
   /**
-   * All bytes of a file of 64 KiB at most: what `open`, `content` and `close` do, at one go. Nothing where it takes those,
-   * for whatever reason. A store that gains nothing by that leaves this method out.
+   * All bytes of a file of 64 KiB at most: what `open`, `content` and `close` do, at one go. Nothing where it takes those. A store that gains nothing by that leaves this method out.
    */
   readSmall?(path: RemotePath): Promise<Buffer | undefined>;
 
@@ -59,8 +61,7 @@ export interface Store {
   makeFolder(path: RemotePath): Promise<void>;
 
   /**
-   * Makes a folder unless it is there: what `stat` and `makeFolder` do, at one go. Gives false where it takes those, for
-   * whatever reason. A store that gains nothing by that leaves this method out.
+   * Makes a folder unless it is there: what `stat` and `makeFolder` do, at one go. False where it takes those. A store that gains nothing by that leaves this method out.
    */
   ensureFolder?(path: RemotePath): Promise<boolean>;
 

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Observable } from 'rxjs';
-import { FileError } from '../errors/errors.ts';
+import { FileError, SluiceError } from '../errors/errors.ts';
 import { fileError } from '../errors/from-system.ts';
 import type { LendingSource } from './flow.ts';
 import { PieceLender } from './piece-lender.ts';
@@ -50,7 +50,8 @@ const read = (
     let emitted = start;
     // Reads begun whose piece is not emitted: one that waits here for a slower one before it still takes its room.
     let inFlight = 0;
-    const arrived = new Map<number, Buffer>();
+    /** What came of reads, by their offsets. A failure waits for the pieces before it, which are good. */
+    const arrived = new Map<number, Buffer | SluiceError>();
     let isWaiting = false;
 
     const readAhead = () => {
@@ -64,7 +65,10 @@ const read = (
             arrived.set(at, piece);
             askForTurn();
           },
-          (error: unknown) => subscriber.error(fileError(error, `${name}: cannot read`, 'READ_FAILED')),
+          (error: unknown) => {
+            arrived.set(at, fileError(error, `${name}: cannot read`, 'READ_FAILED'));
+            askForTurn();
+          },
         );
       }
     };
@@ -78,6 +82,7 @@ const read = (
       isWaiting = false;
       const piece = arrived.get(emitted);
       if (piece === undefined || subscriber.closed) return;
+      if (piece instanceof SluiceError) return subscriber.error(piece);
       arrived.delete(emitted);
       emitted += piece.length;
       inFlight -= 1;

@@ -1,5 +1,5 @@
 export interface TurnsOptions {
-  /** Milliseconds of work in one turn of the event loop, and what the last piece of it takes. @default 4 */
+  /** Milliseconds since the first work of a turn of the event loop behind which no more is begun in it. @default 4 */
   readonly budgetMs?: number;
 }
 
@@ -19,7 +19,7 @@ export class Turns {
     this.#budgetMs = budgetMs;
   }
 
-  /** Does the work now or in a later turn. It must not throw. */
+  /** Does the work now or in a later turn. What it throws is thrown here, or goes uncaught. */
   take(work: () => void): void {
     this.#waiting.push(work);
     if (!this.#isWorking) this.#goOn();
@@ -31,12 +31,15 @@ export class Turns {
       setImmediate(() => this.#endTurn());
     }
     this.#isWorking = true;
-    while (performance.now() - this.#began < this.#budgetMs) {
-      const work = this.#waiting.shift();
-      if (work === undefined) break;
-      work();
+    try {
+      while (performance.now() - this.#began < this.#budgetMs) {
+        const work = this.#waiting.shift();
+        if (work === undefined) break;
+        work();
+      }
+    } finally {
+      this.#isWorking = false;
     }
-    this.#isWorking = false;
   }
 
   #endTurn(): void {

@@ -75,16 +75,12 @@ const fileItem = (
   try {
     assertFree?.(place);
     const content = fromStore(store, place);
-    const read = size <= SMALL_FILE_BYTES ? () => readAtOneGo(store, place) : undefined;
+    const read = size <= SMALL_FILE_BYTES ? () => store.readSmall?.(place) ?? Promise.resolve(undefined) : undefined;
     return { kind: 'file', path, size, modified, mode, content, read };
   } catch (error) {
     return { kind: 'failed', path, error: sluiceError(error) };
   }
 };
-
-const readAtOneGo = async (store: ReadableStore, place: RemotePath): Promise<Buffer | undefined> =>
-  // What is wrong with the file is found when its content is asked for.
-  store.readSmall?.(place).catch(() => undefined);
 
 const notCopied = ({ kind }: Entry, path: RemotePath) =>
   new UnsupportedError(

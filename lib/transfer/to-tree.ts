@@ -53,6 +53,7 @@ export const toTree =
             defer(() => of(tally.count)),
           ),
         ),
+        finalize(() => folders.close()),
       );
     });
 
@@ -78,7 +79,7 @@ const counting = (
         count.fail();
         file.drop?.();
         if (isFatal(error)) return subscriber.error(error);
-        subscriber.next(tally.failed(failedItem(file.path, error)));
+        subscriber.next(tally.failed(problemOf(file.path, error)));
         subscriber.complete();
       },
       complete: () => {
@@ -95,8 +96,8 @@ const making = async (tally: TreeTally, path: RemotePath, made: Promise<void>): 
     await made;
     return undefined;
   } catch (error) {
-    return tally.failed(failedItem(path, error));
+    return tally.failed(problemOf(path, error));
   }
 };
 
-const failedItem = (path: RemotePath, error: unknown): TreeProblem => ({ path, error: sluiceError(error) });
+const problemOf = (path: RemotePath, error: unknown): TreeProblem => ({ path, error: sluiceError(error) });

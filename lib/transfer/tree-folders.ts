@@ -13,6 +13,7 @@ export class TreeFolders {
   readonly #root: RemotePath;
   /** What is settled, one way or the other, when a folder is made. */
   readonly #making = new Map<string, Promise<void>>();
+  #isClosed = false;
 
   constructor(store: FolderStore, root: RemotePath) {
     this.#store = store;
@@ -20,21 +21,33 @@ export class TreeFolders {
   }
 
   /** Makes a folder, seen from the tree's root, unless it is there; behind the one around it. */
-  async make(path: RemotePath): Promise<void> {
-    const key = formatPath(path);
-    const around = this.#making.get(formatPath(path.slice(0, -1)));
-    const made = (around ?? Promise.resolve()).then(() => ensureFolder(this.#store, [...this.#root, ...path]));
+  make(path: RemotePath): Promise<void> {
+    const made = this.#make(path, this.#making.get(formatPath(path.slice(0, -1))));
     this.#making.set(
-      key,
-      made.catch(() => undefined).finally(() => this.#making.delete(key)),
+      formatPath(path),
+      made.catch(() => undefined),
     );
     return made;
+  }
+
+  async #make(path: RemotePath, around: Promise<void> | undefined): Promise<void> {
+    await around;
+    try {
+      if (!this.#isClosed) await ensureFolder(this.#store, [...this.#root, ...path]);
+    } finally {
+      this.#making.delete(formatPath(path));
+    }
   }
 
   /** Does something in a folder as soon as it is made, or at once if it is not under way. What is wrong with it shows then. */
   behind<T>(folder: RemotePath, act: () => ObservableInput<T>): ObservableInput<T> {
     const made = this.#making.get(formatPath(folder));
     return made === undefined ? act() : from(made).pipe(mergeMap(act));
+  }
+
+  /** Nothing is made any more, but for what is under way. */
+  close(): void {
+    this.#isClosed = true;
   }
 }
 

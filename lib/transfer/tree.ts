@@ -19,7 +19,7 @@ export interface TreeFile {
   readonly content: Source;
   /** The same bytes, if they are all there already. */
   readonly whole?: Buffer;
-  /** The same bytes at one go; nothing where they only come as `content`, for whatever reason. There if the file is small. */
+  /** The same bytes at one go, or nothing where they only come as `content`; what it rejects with is this file's alone. */
   readonly read?: (() => Promise<Buffer | undefined>) | undefined;
   /** There if the content comes in verified blocks. */
   readonly blocks?: BlockDigests;

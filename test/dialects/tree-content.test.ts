@@ -119,35 +119,38 @@ describe('a tree on a data connection', () => {
     assert.equal(proofs[0]?.files, items.length);
   });
 
-  it('is held back by a taker that stands still, at both ends, and goes on with it', async (test) => {
-    const [near, far] = await socketPair(test);
-    const bytes = Buffer.alloc(300 * KIB, 'x');
-    let opened = 0;
-    const COUNT = 400;
-    const items = function* () {
-      for (let index = 0; index < COUNT; index += 1) yield fileItem(`${index}`, bytes, () => (opened += 1));
-    };
-    let go: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => (go = resolve));
-    let taken = 0;
-    const take = ({ content }: TreeFile, valve: Valve) =>
-      from(gate).pipe(
-        mergeMap(() => content(valve.open$)),
-        tap(({ length }) => (taken += length)),
-      );
-    const before = heldBytes();
-    const done = Promise.all([
-      valuesOf(pumpTree(itemsFrom(items()), sendTree(near, optionsFor()))),
-      valuesOf(pumpTree(receiveTree(far, optionsFor()), toFiles(take))),
-    ]);
-    await until(() => opened > 5);
-    const atRest = await settled(() => opened);
-    assert.ok(atRest < COUNT / 4, `${atRest} files were begun`);
-    assert.ok(heldBytes() - before < 24 * MIB, 'more than the valves and the kernel hold');
-    go();
-    await done;
-    assert.equal(taken, COUNT * bytes.length);
-  });
+  for (const [size, COUNT] of [
+    [300 * KIB, 400],
+    [48 * KIB, 6000],
+  ] as const)
+    it(`is held back by a taker that stands still, at both ends, and goes on with it (${COUNT} × ${size})`, async (test) => {
+      const [near, far] = await socketPair(test);
+      const bytes = Buffer.alloc(size, 'x');
+      let opened = 0;
+      const items = function* () {
+        for (let index = 0; index < COUNT; index += 1) yield fileItem(`${index}`, bytes, () => (opened += 1));
+      };
+      let go: () => void = () => undefined;
+      const gate = new Promise<void>((resolve) => (go = resolve));
+      let taken = 0;
+      const take = ({ content }: TreeFile, valve: Valve) =>
+        from(gate).pipe(
+          mergeMap(() => content(valve.open$)),
+          tap(({ length }) => (taken += length)),
+        );
+      const before = heldBytes();
+      const done = Promise.all([
+        valuesOf(pumpTree(itemsFrom(items()), sendTree(near, optionsFor()))),
+        valuesOf(pumpTree(receiveTree(far, optionsFor()), toFiles(take))),
+      ]);
+      await until(() => opened > 5);
+      const atRest = await settled(() => opened);
+      assert.ok(atRest < COUNT / 4, `${atRest} files were begun`);
+      assert.ok(heldBytes() - before < 24 * MIB, 'more than the valves and the kernel hold');
+      go();
+      await done;
+      assert.equal(taken, COUNT * bytes.length);
+    });
 
   for (const size of [64 * KIB + 1, MIB, MIB + 1, 3 * MIB])
     it(`does not get stuck on files of ${size} bytes that nobody wants`, async (test) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { opendir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry } from '../../lib/protocol/entry.ts';
 import { inBatches } from '../../lib/store/in-batches.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -28,15 +29,26 @@ describe('inBatches', () => {
       await assert.rejects(folder.close(), { code: 'ERR_DIR_CLOSED' });
     });
 
-  it('looks two batches up ahead, and no more', async (test) => {
+  it('looks nothing up ahead of the first entry, and then two batches', async (test) => {
     const { folder } = await openFolder(test, 1200);
     let asked = 0;
     const entries = inBatches(folder, (batch) => Promise.resolve(((asked += 1), batch.map(entryOf))));
-    await entries.next();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(asked, 3);
+    for (const expected of [1, 3, 3]) {
+      await entries.next();
+      await sleep(50);
+      assert.equal(asked, expected);
+    }
     await entries.return(undefined);
     await assert.rejects(folder.close(), { code: 'ERR_DIR_CLOSED' });
+  });
+
+  it('goes on behind a batch of which nothing is left', async (test) => {
+    const { folder } = await openFolder(test, 600);
+    let asked = 0;
+    const lookUp = (batch: string[]) => Promise.resolve((asked += 1) === 1 ? [] : batch.map(entryOf));
+    let given = 0;
+    for await (const { size } of inBatches(folder, lookUp)) given += 1 + size;
+    assert.equal(given, 600 - 256);
   });
 
   it('tells of a failure when its turn has come', async (test) => {

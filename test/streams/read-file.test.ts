@@ -168,14 +168,34 @@ describe('readFile', () => {
     await assert.rejects(read, { code: 'SOURCE_CHANGED' });
   });
 
+  it('gives the pieces before a failure, also those that come after it', async () => {
+    const content = pattern(3 * PIECE);
+    const { handle, reads } = scriptedHandle(content);
+    const given: number[] = [];
+    const outcome = new Promise((resolve) =>
+      readFile(
+        handle,
+        { end: content.length },
+        'a.iso',
+      )(ALWAYS_OPEN$).subscribe({ next: ({ length }) => given.push(length), error: resolve }),
+    );
+    reads[2]?.finish();
+    reads[1]?.fail(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }));
+    await turns(5);
+    assert.deepEqual(given, []);
+    reads[0]?.finish();
+    assert.equal(((await outcome) as { code?: string }).code, 'READ_FAILED');
+    assert.deepEqual(given, [PIECE]);
+  });
+
   it('errors with the system error as cause', async () => {
     const { handle, reads } = scriptedHandle(pattern(3 * PIECE));
     const read = bytesOf(readFile(handle, { end: 3 * PIECE }, 'a.iso'));
     const failure = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
-    reads[1]?.fail(failure);
+    reads[0]?.fail(failure);
     await assert.rejects(read, { code: 'READ_FAILED', message: /a\.iso/, cause: failure });
     // What lands after the error is dropped.
-    reads[0]?.finish();
+    reads[1]?.finish();
     reads[2]?.finish();
     await turns(2);
     assert.equal(reads.length, 3);

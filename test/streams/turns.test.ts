@@ -45,6 +45,19 @@ describe('Turns', () => {
     assert.deepEqual(done, ['a', 'b', 'other', 'c']);
   });
 
+  it('goes on behind work that throws', async () => {
+    const turns = new Turns({ budgetMs: 1000 });
+    const done: string[] = [];
+    assert.throws(() =>
+      turns.take(() => {
+        throw new Error('broken');
+      }),
+    );
+    turns.take(() => done.push('next'));
+    await turnEnds();
+    assert.deepEqual(done, ['next']);
+  });
+
   it('takes work that asks for the next piece behind that of others', async () => {
     const turns = new Turns({ budgetMs: 1 });
     const done: string[] = [];

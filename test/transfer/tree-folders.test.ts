@@ -77,6 +77,16 @@ describe('TreeFolders', () => {
     await assert.rejects(taken, { code: 'EXISTS' });
   });
 
+  it('makes nothing any more when it is closed, but for what is under way', async () => {
+    const { folders, asked, finish } = start();
+    const made = [['a'], ['a', 'b']].map((path) => folders.make(path));
+    await turns(3);
+    folders.close();
+    await finish('/tree/a');
+    await Promise.all(made);
+    assert.deepEqual(asked, ['/tree/a']);
+  });
+
   it('asks a store that does it at one go, and otherwise in the ordinary way', async () => {
     for (const atOneGo of [true, false]) {
       const { folders, asked, finish } = start({ ensureFolder: () => Promise.resolve(atOneGo) });

@@ -83,7 +83,8 @@ export class ContentReader {
     const { size } = this.#options;
     if (size !== undefined && this.#bytes + this.#filled + expected > size)
       throw new VerificationError('SIZE_MISMATCH', `more than the announced ${size} bytes arrived`);
-    // A small content that came in one piece stays where it is: what it was cut out of is no larger than one read.
+    // A small frame at a block's start that came in one piece stays where it is: sockets are read into fresh memory (see
+    // `fromReadable`), and what it was cut out of is no larger than one read.
     if (this.#filled === 0 && bytes.length === expected && expected <= SMALL_FILE_BYTES) {
       this.#block = bytes;
       this.#filled = expected;

@@ -24,7 +24,7 @@ interface OpenListing {
 
 /**
  * The listings of one session that are not read to their end, cut into pages. A page is read from the store when it is
- * asked for, so a folder of any length holds one page at most.
+ * asked for, so a folder of any length holds one page at most, and what the store reads ahead.
  */
 export class ListingPages {
   readonly #limits: PageLimits;

@@ -53,8 +53,13 @@ export const sendTree =
   (item$) =>
     defer(() => {
       const writer = new TreeWriter(options);
-      // A valve of its own for bytes: the items that wait behind a large file would keep the other one closed.
+      // A valve of its own for bytes: the items that wait behind a large file would keep the other one closed. An item is done
+      // when its bytes are on their way, so while these are too many no more items come.
       const bytes = new Valve();
+      const holdingBack = bytes.open$.subscribe({
+        next: (isOpen) => (isOpen ? valve.unblock() : valve.block()),
+        error: neverFails,
+      });
       const wire$ = item$.pipe(
         tap((item) => valve.hold(weightOf(item))),
         // Small files are read side by side; what bounds that is the valve.
@@ -79,7 +84,10 @@ export const sendTree =
         toWritable(socket, { nameError: dataConnectionLost })(bytes),
         tap(() => pulse.moved()),
         map(() => writer.count),
-        finalize(() => writer.close()),
+        finalize(() => {
+          holdingBack.unsubscribe();
+          writer.close();
+        }),
       );
       return merge(sent$, writer.problem$);
     });
@@ -192,3 +200,5 @@ class ArrivingFile {
     return file;
   }
 }
+
+const neverFails = () => undefined;

@@ -65,6 +65,7 @@ export class TreeWriter {
     if (item.read === undefined) return readContent(item);
     return from(item.read()).pipe(
       mergeMap((bytes) => (bytes?.length === item.size ? [{ item, bytes }] : readContent(item))),
+      catchError((error: unknown) => [{ item, error: sluiceError(error) }]),
     );
   }
 

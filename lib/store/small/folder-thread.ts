@@ -6,7 +6,7 @@ import { type Parcel, pack, unpack } from './parcel.ts';
 export interface FolderThreadOptions {
   /** Jobs from which on a thread is worth its start, which takes as long as some dozens of files. @default 32 */
   readonly worthAfter?: number;
-  /** Milliseconds without a job after which the thread ends. @default 5000 */
+  /** Milliseconds without a job after which the thread ends. @default 30000 */
   readonly idleMs?: number;
 }
 
@@ -26,7 +26,7 @@ interface Waiting {
  * needs ten calls. Here they are made one after the other by one thread that is woken once for all jobs that gathered
  * meanwhile, and the main thread never waits for a disk.
  *
- * The thread starts when jobs are many and ends when there were none for some seconds; meanwhile it takes about 10 MB. It
+ * The thread starts when jobs are many and ends when there were none for half a minute; meanwhile it takes about 10 MB. It
  * keeps no process alive by itself.
  */
 export class FolderThread {
@@ -39,7 +39,7 @@ export class FolderThread {
   #underWay: Waiting[] = [];
   #ending: NodeJS.Timeout | undefined;
 
-  constructor({ worthAfter = 32, idleMs = 5000 }: FolderThreadOptions = {}) {
+  constructor({ worthAfter = 32, idleMs = 30_000 }: FolderThreadOptions = {}) {
     this.#worthAfter = worthAfter;
     this.#idleMs = idleMs;
   }

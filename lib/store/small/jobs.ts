@@ -118,8 +118,10 @@ class HeldFolders {
   /** The folder itself; throws if it leads out of the root. */
   at({ root, names }: JobFolder): HeldFolder {
     const path = join(root, ...names);
-    const held = this.#held.get(path) ?? new HeldFolder(path, root);
-    this.#held.set(path, held);
+    // One folder may be inside of one store and outside of another.
+    const key = `${root}\0${path}`;
+    const held = this.#held.get(key) ?? new HeldFolder(path, root);
+    this.#held.set(key, held);
     return held;
   }
 
@@ -128,8 +130,8 @@ class HeldFolders {
   }
 }
 
-// Names of a folder that are looked through for parts of several files at once.
-const FEW = 256;
+// Names of a folder that are looked through at one go for the parts of several files.
+const LOOKED_THROUGH = 256;
 
 class HeldFolder {
   readonly #fd: number;
@@ -149,7 +151,8 @@ class HeldFolder {
   /** Whether an older try at a file has left a part. For more than one file of a small folder all names are read once. */
   hasKept(name: string): boolean {
     this.#asked += 1;
-    if (this.#asked === 2) this.#keptNames = attempt(() => new Set(fewNames(this.location, FEW).filter(isKeptName)));
+    if (this.#asked === 2)
+      this.#keptNames = attempt(() => new Set(fewNames(this.location, LOOKED_THROUGH).filter(isKeptName)));
     const kept = keptName(name);
     return this.#keptNames?.has(kept) ?? existsSync(`${this.location}/${kept}`);
   }

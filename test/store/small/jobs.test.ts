@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { SMALL_FILE_BYTES } from '../../../lib/protocol/block.ts';
 import { keptName } from '../../../lib/store/part-names.ts';
-import { type FolderJob, type JobAsks, type JobGives, type JobType, doJobs } from '../../../lib/store/small/jobs.ts';
+import {
+  type FolderJob,
+  type JobAsks,
+  type JobFolder,
+  type JobGives,
+  type JobType,
+  doJobs,
+} from '../../../lib/store/small/jobs.ts';
 import { temporaryFolder } from '../../helpers/folder.ts';
 import { checkLeaks } from '../../helpers/leak-check.ts';
 
@@ -96,6 +103,20 @@ describe('jobs in folders', () => {
       assert.equal(doJob('entries', { of: ['file'] }, names), undefined);
     }
     assert.deepEqual(await readdir(outside), ['file']);
+  });
+
+  it('are checked for each store, though one root may be inside of another', async (test) => {
+    const { root } = await world(test);
+    await mkdir(join(root, 'private'));
+    await writeFile(join(root, 'private', 'file'), 'secret');
+    await symlink(join(root, 'private'), join(root, 'pub', 'in'));
+    const read = (folder: JobFolder): FolderJob => ({ type: 'read', folder, name: 'file' });
+    const [outer, inner] = doJobs([
+      read({ root, names: ['pub', 'in'] }),
+      read({ root: join(root, 'pub'), names: ['in'] }),
+    ]) as (JobGives<'read'> | undefined)[];
+    assert.equal(outer?.bytes.toString(), 'secret');
+    assert.equal(inner, undefined);
   });
 
   it('read a small file, and no other', async (test) => {
