@@ -29,7 +29,7 @@ export const getCommand = defineCommand<GetArguments>({
     if (url.isFolder && !flags.recursive)
       throw new OptionError(`${flags.url} names a folder: get takes one file, and get -r a folder`);
     if (flags.local === STANDARD_STREAM) return toStandardOutput(url, flags);
-    const local = await localTarget(flags.local, url);
+    const local = await localTarget(url, flags);
     const reporter = new Reporter(flags);
     await withSession(url, flags, async (client, signal) => {
       const { recursive } = flags;
@@ -53,8 +53,14 @@ const toStandardOutput = (url: RemoteUrl, flags: GetArguments): Promise<void> =>
   });
 };
 
-/** A folder, or a name that ends in a slash, takes what comes under its own name. */
-const localTarget = async (local: string | undefined, { path }: RemoteUrl): Promise<string> => {
+/** What names a folder by its form: `new/`, `.`, `../..`. */
+const FOLDER_FORM = /(^|\/)\.{0,2}$/;
+
+/**
+ * A folder, or a name that has a folder's form, takes what comes under its own name. With `recursive` only the form counts:
+ * the same command again means the same place, where the folder of the first time is by then.
+ */
+const localTarget = async ({ path }: RemoteUrl, { local, recursive }: GetArguments): Promise<string> => {
   const name = path.at(-1);
   // The root has no name of its own.
   if (name === undefined) {
@@ -62,5 +68,6 @@ const localTarget = async (local: string | undefined, { path }: RemoteUrl): Prom
     return local;
   }
   if (local === undefined) return name;
-  return local.endsWith('/') || (await isLocalFolder(local)) ? join(local, name) : local;
+  const takesIt = FOLDER_FORM.test(local) || (!recursive && (await isLocalFolder(local)));
+  return takesIt ? join(local, name) : local;
 };

@@ -52,7 +52,7 @@ describe('sluice get -r', () => {
     await fill(join(root, 'photos'));
     await mkdir(join(here, 'into'));
     const results = await Promise.all(
-      [[], ['copy'], ['into'], ['new/']].map((to) => run('get', '-r', url('photos'), ...to)),
+      [[], ['copy'], ['into/'], ['new/']].map((to) => run('get', '-r', url('photos'), ...to)),
     );
     const [last, ...others] = results.reverse();
     for (const { code, stdout, stderr } of others) {
@@ -62,6 +62,16 @@ describe('sluice get -r', () => {
     for (const place of ['photos', 'copy', 'into/photos']) assert.deepEqual(await filesOf(join(here, place)), FILES);
     // As for a single file: the folder that takes it must be there.
     assert.equal(last?.code, 5);
+  });
+
+  it('goes on in the same place when it is said again, also where that is named', async (test) => {
+    const { run, url, root, here } = await start(test);
+    await fill(join(root, 'photos'));
+    for (const to of ['copy', './copy', join(here, 'copy')])
+      assert.equal((await run('get', '-r', url('photos'), to)).code, 0);
+    assert.deepEqual(await filesOf(join(here, 'copy')), FILES);
+    await run('get', '-r', url('photos'), '.');
+    assert.deepEqual(await filesOf(join(here, 'photos')), FILES);
   });
 
   it('downloads the root into a folder that is named, and a file as without -r', async (test) => {
