@@ -1,5 +1,5 @@
 import { nextTick } from 'node:process';
-import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
+import { type MonoTypeOperatorFunction, Observable, tap } from 'rxjs';
 
 /**
  * Joins the small chunks that come in one turn of the event loop, so that what takes them has one in place of hundreds. A
@@ -20,7 +20,7 @@ export const joinInTurn =
         heldBytes = 0;
         subscriber.next(joined);
       };
-      return bytes$.subscribe({
+      return bytes$.pipe(tap({ error: pass, complete: pass })).subscribe({
         next: (chunk) => {
           if (chunk.length >= most) {
             pass();
@@ -31,13 +31,7 @@ export const joinInTurn =
           heldBytes += chunk.length;
           if (heldBytes >= most) pass();
         },
-        error: (error: unknown) => {
-          pass();
-          subscriber.error(error);
-        },
-        complete: () => {
-          pass();
-          subscriber.complete();
-        },
+        error: (error: unknown) => subscriber.error(error),
+        complete: () => subscriber.complete(),
       });
     });

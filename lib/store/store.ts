@@ -45,7 +45,8 @@ export interface Store {
   begin(path: RemotePath, options: PartOptions): Promise<Part>;
 
   /**
-   * All bytes of a file of 64 KiB at most: what `open`, `content` and `close` do, at one go. Nothing where it takes those. A store that gains nothing by that leaves this method out.
+   * All bytes of a file of 64 KiB at most: what `open`, `content` and `close` do, at one go. Nothing where it takes those.
+   * A store that gains nothing by that leaves this method out.
    */
   readSmall?(path: RemotePath): Promise<Buffer | undefined>;
 
@@ -61,7 +62,8 @@ export interface Store {
   makeFolder(path: RemotePath): Promise<void>;
 
   /**
-   * Makes a folder unless it is there: what `stat` and `makeFolder` do, at one go. False where it takes those. A store that gains nothing by that leaves this method out.
+   * Makes a folder unless it is there: what `stat` and `makeFolder` do, at one go. False where it takes those. A store
+   * that gains nothing by that leaves this method out.
    */
   ensureFolder?(path: RemotePath): Promise<boolean>;
 

@@ -72,7 +72,7 @@ const read = (
         );
       }
     };
-    // One piece a turn, so that many transfers share the loop fairly, with each other and with everything else.
+    // One piece at a time, behind those of others, so that many transfers share the loop with each other and all else.
     const askForTurn = () => {
       if (isWaiting || !arrived.has(emitted)) return;
       isWaiting = true;

@@ -75,7 +75,7 @@ const fileItem = (
   try {
     assertFree?.(place);
     const content = fromStore(store, place);
-    const read = size <= SMALL_FILE_BYTES ? () => store.readSmall?.(place) ?? Promise.resolve(undefined) : undefined;
+    const read = size <= SMALL_FILE_BYTES ? async () => store.readSmall?.(place) : undefined;
     return { kind: 'file', path, size, modified, mode, content, read };
   } catch (error) {
     return { kind: 'failed', path, error: sluiceError(error) };

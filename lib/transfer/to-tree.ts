@@ -37,8 +37,8 @@ export const toTree =
       const settle = (item: TreeItem): ObservableInput<Change> => {
         if (item.kind === 'failed') return of(tally.failed(item));
         if (item.kind === 'folder') return making(tally, item.path, folders.make(item.path));
-        const write$ = () => folders.behind(item.path.slice(0, -1), () => write(item, valve));
-        return counting(tally, item, write$, isFatal);
+        const writeInside = () => folders.behind(item.path.slice(0, -1), () => write(item, valve));
+        return counting(tally, item, writeInside, isFatal);
       };
       const count$ = item$.pipe(
         tap((item) => valve.hold(weightOf(item))),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Subject, from } from 'rxjs';
 import { joinInTurn } from '../../lib/operators/join-in-turn.ts';
-import { unexpected, valuesOf } from '../helpers/collect.ts';
+import { turns, unexpected, valuesOf } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { passesBytesOn } from '../helpers/marbles.ts';
 
@@ -23,8 +23,6 @@ const start = (most: number) => {
   return { source$, seen, subscription, give };
 };
 
-const turnEnds = () => new Promise((resolve) => setImmediate(resolve));
-
 describe('joinInTurn', () => {
   passesBytesOn(() => joinInTurn(1));
 
@@ -34,10 +32,10 @@ describe('joinInTurn', () => {
     await Promise.resolve();
     give('c');
     assert.deepEqual(seen, []);
-    await turnEnds();
+    await turns(1);
     assert.deepEqual(seen, ['abc']);
     give('d');
-    await turnEnds();
+    await turns(1);
     assert.deepEqual(seen, ['abc', 'd']);
   });
 
@@ -71,7 +69,7 @@ describe('joinInTurn', () => {
     const { give, seen, subscription } = start(100);
     give('a');
     subscription.unsubscribe();
-    await turnEnds();
+    await turns(1);
     assert.deepEqual(seen, []);
   });
 });

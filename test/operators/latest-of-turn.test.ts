@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Subject } from 'rxjs';
 import { latestOfTurn } from '../../lib/operators/latest-of-turn.ts';
+import { turns } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 
 checkLeaks();
@@ -17,19 +18,17 @@ const start = () => {
   return { source$, seen, subscription };
 };
 
-const turnEnds = () => new Promise((resolve) => setImmediate(resolve));
-
 describe('latestOfTurn', () => {
   it('passes on the last value of a turn when it is over', async () => {
     const { source$, seen } = start();
     source$.next(1);
     source$.next(2);
     assert.deepEqual(seen, []);
-    await turnEnds();
+    await turns(1);
     assert.deepEqual(seen, [2]);
-    await turnEnds();
+    await turns(1);
     source$.next(3);
-    await turnEnds();
+    await turns(1);
     assert.deepEqual(seen, [2, 3]);
   });
 
@@ -40,7 +39,7 @@ describe('latestOfTurn', () => {
     source$.next(-2);
     source$.next(2);
     assert.deepEqual(seen, [-1, -2]);
-    await turnEnds();
+    await turns(1);
     assert.deepEqual(seen, [-1, -2, 2]);
   });
 
@@ -59,7 +58,7 @@ describe('latestOfTurn', () => {
     const { source$, seen, subscription } = start();
     source$.next(1);
     subscription.unsubscribe();
-    await turnEnds();
+    await turns(1);
     assert.deepEqual(seen, []);
     assert.equal(source$.observed, false);
   });

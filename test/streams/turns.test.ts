@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Turns } from '../../lib/streams/turns.ts';
+import { turns as loopTurns } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 
 checkLeaks();
-
-const turnEnds = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Work that takes longer than a budget of 1 ms, and notes that it was done. */
 const long = (done: string[], name: string) => () => {
@@ -26,11 +25,11 @@ describe('Turns', () => {
     const done: string[] = [];
     for (const name of ['a', 'b', 'c']) turns.take(long(done, name));
     assert.deepEqual(done, ['a']);
-    await turnEnds();
+    await loopTurns(1);
     assert.deepEqual(done, ['a', 'b']);
     turns.take(long(done, 'd'));
-    await turnEnds();
-    await turnEnds();
+    await loopTurns(1);
+    await loopTurns(1);
     assert.deepEqual(done, ['a', 'b', 'c', 'd']);
   });
 
@@ -41,7 +40,7 @@ describe('Turns', () => {
     turns.take(long(done, 'b'));
     setImmediate(() => done.push('other'));
     turns.take(long(done, 'c'));
-    for (let turn = 0; turn < 3; turn += 1) await turnEnds();
+    await loopTurns(3);
     assert.deepEqual(done, ['a', 'b', 'other', 'c']);
   });
 
@@ -54,7 +53,7 @@ describe('Turns', () => {
       }),
     );
     turns.take(() => done.push('next'));
-    await turnEnds();
+    await loopTurns(1);
     assert.deepEqual(done, ['next']);
   });
 
@@ -66,7 +65,7 @@ describe('Turns', () => {
       turns.take(long(done, 'a2'));
     });
     turns.take(long(done, 'b1'));
-    for (let turn = 0; turn < 3; turn += 1) await turnEnds();
+    await loopTurns(3);
     assert.deepEqual(done, ['a1', 'a2', 'b1']);
   });
 });

@@ -112,7 +112,7 @@ export class ClientSession implements RemoteSession {
       .subscribe({ error: () => undefined });
   }
 
-  #ask(words: RequestWords, understand: (reply: ReplyMessage) => Reply | undefined): Observable<Reply> {
+  #ask<T = Reply>(words: RequestWords, understand: (reply: ReplyMessage) => T | undefined): Observable<T> {
     return this.#requests.ask(words).pipe(
       map((reply) => {
         const understood = understand(reply);
@@ -142,14 +142,8 @@ export class ClientSession implements RemoteSession {
   }
 
   #nextPage(path: RemotePath, cursor: string): Promise<Listing> {
-    const page = firstValueFrom(
-      this.#requests.ask({ type: 'list', path: [...path], cursor }).pipe(
-        map((reply) => {
-          if (reply.type === 'listing') return reply;
-          throw new ProtocolError('STATE_UNEXPECTED', `the server answered "list" with "${reply.type}"`);
-        }),
-      ),
-    );
+    const words = { type: 'list' as const, path: [...path], cursor };
+    const page = firstValueFrom(this.#ask(words, (reply) => (reply.type === 'listing' ? reply : undefined)));
     // Its failure is told when its turn has come, if it comes.
     page.catch(() => undefined);
     return page;

@@ -27,7 +27,7 @@ import type { TreeReaderOptions } from './tree-reader.ts';
 
 type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
 
-/** An item that can be written as soon as its turn comes: with all its bytes if it is a small file, or why these cannot be read. */
+/** An item that can be written as soon as its turn comes: if a small file, with all its bytes, or why they cannot be read. */
 interface PreparedItem {
   readonly item: TreeItem;
   readonly bytes?: Buffer;
@@ -62,8 +62,8 @@ export class TreeWriter {
   /** Emits the item once, when what has to be there before its turn comes is there: the bytes of a small file. */
   prepare(item: TreeItem): ObservableInput<PreparedItem> {
     if (item.kind !== 'file' || item.size > SMALL_FILE_BYTES) return [{ item }];
-    if (item.read === undefined) return readContent(item);
-    return from(item.read()).pipe(
+    const atOneGo = item.read?.() ?? [undefined];
+    return from(atOneGo).pipe(
       mergeMap((bytes) => (bytes?.length === item.size ? [{ item, bytes }] : readContent(item))),
       catchError((error: unknown) => [{ item, error: sluiceError(error) }]),
     );
@@ -148,5 +148,4 @@ const readContent = (item: TreeFile): Observable<PreparedItem> =>
     exactSize(item.size),
     reduce((chunks, chunk) => [...chunks, chunk], [] as Buffer[]),
     map((chunks) => ({ item, bytes: Buffer.concat(chunks) })),
-    catchError((error: unknown) => [{ item, error: sluiceError(error) }]),
   );
