@@ -32,8 +32,12 @@ export interface Checkpoint extends ContentIdentity {
 /** The digests of a content's blocks as they arrive. */
 export interface BlockDigests {
   readonly algorithm: DigestName;
-  /** Emits the digest of each block, in order, before the block's last byte is handed on. */
-  readonly digest$: Observable<string>;
+  /**
+   * Emits the digest of each block, in order, before the block's last byte is handed on. Nothing in place of one that was broken
+   * on its way: its bytes only keep the others in their places, and the content errors behind its last byte. Whoever
+   * subscribes takes such blocks too; where nobody does, the first ends the content.
+   */
+  readonly digest$: Observable<string | undefined>;
 }
 
 /** The run at a content's start, behind which one connection can go on; nothing if its first block is missing. */

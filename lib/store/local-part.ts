@@ -1,12 +1,12 @@
 import { link, lstat, rename, statfs, unlink } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type Observable, map } from 'rxjs';
+import { map } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
 import { fileError, ignoreMissing } from '../errors/from-system.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
 import { writeFile } from '../streams/write-file.ts';
-import { type ContentRange, bytesIn, leadingRun } from './checkpoint.ts';
+import { type BlockDigests, type ContentRange, bytesIn, leadingRun } from './checkpoint.ts';
 import { type HiddenFile, claimHidden, createHidden, holdsItsName, removeKept } from './hidden-file.ts';
 import type { Place } from './path-gate.ts';
 import { recordBlocks } from './record-blocks.ts';
@@ -79,7 +79,7 @@ export class LocalPart implements Part {
     return this.contentAt({ offset, end: keep?.size ?? size }, keep?.digest$);
   }
 
-  contentAt(range: ContentRange, digest$?: Observable<string>): Sink {
+  contentAt(range: ContentRange, digest$?: BlockDigests['digest$']): Sink {
     const { handle, journal } = this.#hidden;
     const { offset } = range;
     return (valve) => (bytes$) => {

@@ -1,7 +1,7 @@
 import { type MonoTypeOperatorFunction, Observable, concat, defer, ignoreElements, tap } from 'rxjs';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Progress } from '../streams/flow.ts';
-import type { ContentRange } from './checkpoint.ts';
+import type { BlockDigests, ContentRange } from './checkpoint.ts';
 import type { PartJournal } from './part-journal.ts';
 
 // A write costs ten times what it takes to compare a block where the system's threads have to be woken for it, so they
@@ -9,26 +9,26 @@ import type { PartJournal } from './part-journal.ts';
 const FLUSH_MS = 100;
 
 /**
- * Notes in the journal which blocks are written, as progress in a range tells it, and writes the journal down a
- * moment later, the last ones before it completes. Passes progress on unchanged. What is noted and not written down at an
- * error is for the part's own end. Holds the digests of blocks that are not written yet.
+ * Notes in the journal which blocks are written, as progress in a range tells it, but for those that were broken, and writes
+ * the journal down a moment later, the last ones before it completes. Passes progress on unchanged. What is noted and not
+ * written down at an error is for the part's own end. Holds the digests of blocks that are not written yet.
  */
 export const recordBlocks =
   (
     journal: PartJournal,
-    digest$: Observable<string>,
+    digest$: BlockDigests['digest$'],
     { offset, end }: ContentRange,
   ): MonoTypeOperatorFunction<Progress> =>
   (progress$) =>
     new Observable((subscriber) => {
-      const waiting: string[] = [];
+      const waiting: (string | undefined)[] = [];
       let index = offset / BLOCK_BYTES;
       let flushing: NodeJS.Timeout | undefined;
       const record = (written: number): void => {
         while (index * BLOCK_BYTES < end && Math.min((index + 1) * BLOCK_BYTES, end) <= written) {
+          if (waiting.length === 0) return;
           const digest = waiting.shift();
-          if (digest === undefined) return;
-          journal.record(index, digest);
+          if (digest !== undefined) journal.record(index, digest);
           index += 1;
         }
       };

@@ -1,9 +1,8 @@
-import type { Observable } from 'rxjs';
 import type { DigestName } from '../operators/digest.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
-import type { Checkpoint, ContentIdentity, ContentRange } from './checkpoint.ts';
+import type { BlockDigests, Checkpoint, ContentIdentity, ContentRange } from './checkpoint.ts';
 
 /**
  * Where files live. Sessions and transfers know no more about a place than this; the local folder is one, an object
@@ -107,7 +106,7 @@ export interface PartOptions {
 export interface PartKeeping extends ContentIdentity {
   readonly algorithm: DigestName;
   /** The digests of the blocks that `content` takes, as `BlockDigests` has them. */
-  readonly digest$?: Observable<string> | undefined;
+  readonly digest$?: BlockDigests['digest$'] | undefined;
   /**
    * Goes on with this checkpoint, whose runs `Store.kept` gave; `begin` fails with `OFFSET_MISMATCH` if one is not there
    * any more, and forgets others. @default an empty part, in place of any older one
@@ -124,7 +123,7 @@ export interface Part {
    * The same for the bytes of one range, beside those of others, in place of `content`; `digest$` are those of its blocks.
    * The part is whole when every byte came in one way or the other.
    */
-  contentAt?(range: ContentRange, digest$?: Observable<string>): Sink;
+  contentAt?(range: ContentRange, digest$?: BlockDigests['digest$']): Sink;
   /** Gives the part its name, at one stroke: others see the old file or the whole new one. */
   commit(): Promise<void>;
   /** Removes what was written. Harmless after `commit` or a second time. */

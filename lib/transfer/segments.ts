@@ -1,6 +1,6 @@
 import { EMPTY, type Observable, Subject, catchError, concat, defer, map, merge, takeUntil, tap } from 'rxjs';
 import { BLOCK_BYTES } from '../protocol/block.ts';
-import { type ContentRange, bytesIn } from '../store/checkpoint.ts';
+import { type BlockDigests, type ContentRange, bytesIn } from '../store/checkpoint.ts';
 import type { Progress, Sink, Source } from '../streams/flow.ts';
 import { pumpWithin } from '../streams/pump.ts';
 import { sourceThrough } from '../streams/source-through.ts';
@@ -10,7 +10,7 @@ export interface Segment extends ContentRange {
   /** Its bytes; may lend them. */
   readonly source: Source;
   /** The digests of its blocks, if it comes verified; as `BlockDigests` has them. */
-  readonly digest$?: Observable<string>;
+  readonly digest$?: BlockDigests['digest$'];
 }
 
 /** Where a content goes that comes in segments: subscribes each of them once, and completes as a `Sink` does. */

@@ -54,7 +54,7 @@ const BREACHES: readonly { readonly name: string; readonly wire: readonly Buffer
   { name: 'the tree’s own folder', wire: [folder()], code: 'PATH_INVALID' },
   { name: 'more bytes than announced', wire: [header(['a'], 3), contentFrames('abcd')], code: 'SIZE_MISMATCH' },
   { name: 'a trailer that counts otherwise', wire: [file(['a'], 'abc', { bytes: 4 })], code: 'SIZE_MISMATCH' },
-  { name: 'another digest', wire: [file(['a'], 'abc', { digest: sha256('') })], code: 'DIGEST_MISMATCH' },
+  { name: 'another digest', wire: [file(['a'], 'abc', { digest: sha256('') }), end(1, 3)], code: 'DIGEST_MISMATCH' },
   { name: 'an end that counts other files', wire: [file(['a'], 'abc'), end(2, 3)], code: 'STATE_UNEXPECTED' },
   { name: 'an end that counts other bytes', wire: [file(['a'], 'abc'), end(1, 4)], code: 'STATE_UNEXPECTED' },
   { name: 'a header that is too long', wire: [Buffer.from('0000065537')], code: 'FRAME_TOO_LARGE' },

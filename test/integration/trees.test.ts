@@ -2,11 +2,20 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, readdir, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
-import { type Client, FileError, LocalFolderStore, type ServeOptions, type Store } from '../../lib/index.ts';
+import { tap } from 'rxjs';
+import {
+  type Client,
+  FileError,
+  LocalFolderStore,
+  type ServeOptions,
+  type Store,
+  type TreeProgress,
+} from '../../lib/index.ts';
 import { PART_PREFIX } from '../../lib/protocol/path.ts';
 import { pattern } from '../helpers/collect.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { startFaultProxy } from '../helpers/fault-proxy.ts';
+import { troublesOf } from '../helpers/file-transfer.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { MODIFIED, leavePart, securedBytes } from '../helpers/kept-part.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
@@ -310,6 +319,22 @@ for (const direction of ['download', 'upload'] as const) {
           .slice(1)
           .every(({ passed }) => passed[lane] < 7 * MIB),
       );
+      await assertSameTree(scene);
+    });
+
+    it('has only those of its small files sent again that are broken on the way', async (test) => {
+      const files = { ...Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`${index}`, pattern(60_000)])) };
+      const scene = await startScene(test, direction, files, { dataPorts: 'same' });
+      const lane = direction === 'download' ? 'down' : 'up';
+      const flip = (at: number) => ({ when: 'data', nth: 0, direction: lane, at, fault: { type: 'corrupt' } }) as const;
+      const proxy = await startFaultProxy(test, scene.server, [flip(150_000), flip(1_650_000)]);
+      const client = await startClient(test, proxy, { host: proxy.host, retries: 1 });
+      const seen: TreeProgress[] = [];
+      const outcome = await runTree(scene.move({}, client).pipe(tap((progress) => seen.push(progress))));
+      assert.deepEqual(countsOf(outcome), { state: 'completed', files: 40, skipped: 0, failed: 0 });
+      assert.deepEqual([troublesOf({ seen }), outcome.problems], [['DIGEST_MISMATCH'], []]);
+      const [, ...again] = proxy.connections('data').map(({ passed }) => passed[lane]);
+      assert.ok(again.reduce((sum, bytes) => sum + bytes, 0) < 3 * 60_000, again.join());
       await assertSameTree(scene);
     });
 

@@ -1,4 +1,4 @@
-import { EMPTY, type Observable, Subject, concat, defer, finalize, map, mergeMap, of } from 'rxjs';
+import { EMPTY, type Observable, concat, defer, finalize, map, mergeMap, of } from 'rxjs';
 import { ProtocolError } from '../../errors/errors.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { Entry } from '../../protocol/entry.ts';
@@ -9,6 +9,7 @@ import { sourceThrough } from '../../streams/source-through.ts';
 import { type Leftover, leadingPart } from '../../transfer/checkpoints.ts';
 import { besideRanges } from '../../transfer/ranges.ts';
 import type { Download, DownloadSegments, Reply, Upload, UploadSegments } from '../session.ts';
+import { ArrivingBlocks } from './arriving-blocks.ts';
 import { receiveContent, sendContent } from './content.ts';
 import type { Accepted, ContentProof, Request } from './messages.ts';
 import { receiveSegments, sendSegments } from './segment-content.ts';
@@ -40,7 +41,7 @@ export class ClientFileTransfer {
       const onProof = (proof: ContentProof) => (kept = proof);
       const progress$ = accepted.segments
         ? this.#takeSegments(accepted, answered, { words, have, segments }, onProof)
-        : this.#takeContent(accepted, answered, words.resume, to, onProof);
+        : this.#takeContent(accepted, answered, { words, to, segments }, onProof);
       return concat(
         progress$.pipe(map(progressReply)),
         defer(() => concat(request.confirm(kept), of<Reply>({ type: 'completed', bytes: kept.bytes }))),
@@ -51,16 +52,14 @@ export class ClientFileTransfer {
   #takeContent(
     { entry, offset = 0 }: Accepted,
     { pulse, socket$, failing }: Answered,
-    resume: GetWords['resume'],
-    to: Download['to'],
+    { words, to, segments }: Pick<Download, 'to' | 'segments'> & { readonly words: GetWords },
     onProof: (proof: ContentProof) => void,
   ): Observable<Progress> {
     const { size, modified, mode } = assertTold(entry);
-    assertAsAsked({ offset, size, modified }, resume);
-    const block$ = new Subject<string>();
-    const onBlock = (digest: string) => block$.next(digest);
-    const options = { ...this.#requests.content(pulse, offset, onProof), size, onBlock };
-    const blocks = { algorithm: this.#requests.digestName, digest$: block$.asObservable() };
+    assertAsAsked({ offset, size, modified }, words.resume);
+    const mayHaveHoles = this.#mayAsk(segments, true) !== undefined;
+    const blocks = new ArrivingBlocks({ algorithm: this.#requests.digestName, mayHaveHoles });
+    const options = { ...this.#requests.content(pulse, offset, onProof), size, blocks };
     return socket$.pipe(
       waitForReason('receiving'),
       mergeMap((socket) => {
@@ -79,7 +78,14 @@ export class ClientFileTransfer {
   #takeSegments(
     accepted: Accepted,
     { pulse, failing }: Answered,
-    { words, have: there, segments }: Pick<Download, 'segments'> & { words: GetWords; have: Checkpoint | undefined },
+    {
+      words,
+      have: there,
+      segments,
+    }: Pick<Download, 'segments'> & {
+      readonly words: GetWords;
+      readonly have: Checkpoint | undefined;
+    },
     onProof: (proof: ContentProof) => void,
   ): Observable<Progress> {
     const { size, modified, mode } = assertTold(accepted.entry);

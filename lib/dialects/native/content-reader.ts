@@ -23,20 +23,20 @@ export interface ContentReaderOptions {
   readonly allocate: (bytes: number) => Buffer;
 }
 
-/** What a piece of the wire form completed. */
-export interface VerifiedBlock {
+/** What a piece of the wire form completed: a block whose digest was compared. */
+export interface ArrivedBlock {
   readonly bytes: Buffer;
+  /** Of those bytes. */
   readonly digest: string;
+  /** There if these are not the bytes that were sent. */
+  readonly broken?: SluiceError;
   /** What the whole content was, if this is its last block. */
   readonly proof?: ContentProof;
-  /** There instead of the proof if the sender could not read on: the content is not whole. */
+  /** There instead of the proof if the content is not whole: the sender could not read on, or a block is broken. */
   readonly failed?: SluiceError;
 }
 
-/**
- * Takes one content from its wire form and proves it block by block: nothing leaves before its digest was compared.
- * Pure; holds one block and a trailer.
- */
+/** Takes one content from its wire form, and tells of each block whether it is as it was sent. Pure; holds one block and a trailer. */
 export class ContentReader {
   readonly #options: ContentReaderOptions;
   readonly #content: ContentDigest;
@@ -45,6 +45,7 @@ export class ContentReader {
   #filled = 0;
   #bytes: number;
   #trailerPieces: Buffer[] | undefined;
+  #broken: SluiceError | undefined;
 
   constructor(options: ContentReaderOptions) {
     this.#options = options;
@@ -59,10 +60,10 @@ export class ContentReader {
   }
 
   /**
-   * Takes a piece of a frame and gives the block that it completes, if it does. Throws `SIZE_MISMATCH` or
-   * `DIGEST_MISMATCH` when a trailer tells of other bytes than those that arrived.
+   * Takes a piece of a frame and gives the block that it completes, if it does. Throws `SIZE_MISMATCH` when a trailer
+   * tells of another place than the one that was reached, and `DIGEST_MISMATCH` when its own check is wrong.
    */
-  read({ length, left, bytes }: FramePiece): VerifiedBlock | undefined {
+  read({ length, left, bytes }: FramePiece): ArrivedBlock | undefined {
     if (this.#trailerPieces === undefined) {
       if (length === 0) this.#trailerPieces = [];
       else this.#keep(bytes, bytes.length + left);
@@ -102,34 +103,43 @@ export class ContentReader {
     this.#block = block;
   }
 
-  #endBlock(trailer: Trailer): VerifiedBlock {
+  #endBlock(trailer: Trailer): ArrivedBlock {
     const bytes = this.#block.subarray(0, this.#filled);
     this.#bytes += bytes.length;
-    const digest = this.#verify(bytes, trailer);
-    if (trailer.more && bytes.length < BLOCK_BYTES)
-      throw new ProtocolError('STATE_UNEXPECTED', `a block in the middle has ${bytes.length} bytes of ${BLOCK_BYTES}`);
-    this.#content.add(digest);
     this.#block = NOTHING;
     this.#filled = 0;
-    if (trailer.failed) return { bytes, digest, failed: remoteError(trailer.failed) };
-    if (trailer.more) return { bytes, digest };
-    return { bytes, digest, proof: { bytes: this.#bytes, digest: this.#content.finish() } };
+    this.#assertPlace(bytes, trailer);
+    this.#digest.update(bytes);
+    const digest = this.#digest.finish();
+    this.#content.add(digest);
+    const broken = digest === trailer.digest ? undefined : this.#brokenBlock(bytes, digest, trailer);
+    this.#broken ??= broken;
+    return { bytes, digest, ...(broken && { broken }), ...this.#end(trailer) };
   }
 
-  #verify(bytes: Buffer, trailer: Trailer): string {
+  #assertPlace(bytes: Buffer, trailer: Trailer): void {
     if (trailer.bytes !== this.#bytes)
       throw new VerificationError(
         'SIZE_MISMATCH',
         `${this.#bytes} bytes arrived where the sender counted ${trailer.bytes}`,
       );
-    this.#digest.update(bytes);
-    const digest = this.#digest.finish();
-    if (trailer.digest !== digest)
-      throw new VerificationError(
-        'DIGEST_MISMATCH',
-        `the ${this.#options.digestName} digest of the ${bytes.length} bytes before ${this.#bytes} is ${digest}, the sender's is ${trailer.digest}`,
-      );
-    return digest;
+    if (trailer.more && bytes.length < BLOCK_BYTES)
+      throw new ProtocolError('STATE_UNEXPECTED', `a block in the middle has ${bytes.length} bytes of ${BLOCK_BYTES}`);
+  }
+
+  #brokenBlock(bytes: Buffer, digest: string, trailer: Trailer): SluiceError {
+    return new VerificationError(
+      'DIGEST_MISMATCH',
+      `bytes ${this.#bytes - bytes.length} to ${this.#bytes} were changed on their way: ${this.#options.digestName} ${digest} in place of ${trailer.digest}`,
+    );
+  }
+
+  /** What the content was, behind its last block. */
+  #end({ more, failed }: Trailer): Pick<ArrivedBlock, 'proof' | 'failed'> {
+    if (failed) return { failed: remoteError(failed) };
+    if (more) return {};
+    if (this.#broken) return { failed: this.#broken };
+    return { proof: { bytes: this.#bytes, digest: this.#content.finish() } };
   }
 }
 

@@ -9,6 +9,7 @@ import { fromReadable } from '../../streams/from-readable.ts';
 import { PieceLender } from '../../streams/piece-lender.ts';
 import { toWritable } from '../../streams/to-writable.ts';
 import type { Valve } from '../../streams/valve.ts';
+import type { ArrivingBlocks } from './arriving-blocks.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentWriter } from './content-writer.ts';
 import type { ContentProof } from './messages.ts';
@@ -32,8 +33,8 @@ export interface ContentOptions {
 export interface ReceiveOptions extends ContentOptions {
   /** The whole content's length, where it was announced. */
   readonly size?: number | undefined;
-  /** Told the digest of each block before its bytes are handed on. */
-  readonly onBlock: (digest: string) => void;
+  /** Told of each block before its bytes are handed on. */
+  readonly blocks: ArrivingBlocks;
 }
 
 /**
@@ -64,10 +65,11 @@ export const sendContent =
 
 /**
  * A data connection as the place where one content comes from: every byte that it emits is verified, for it holds each
- * block, of 1 MiB, until it was compared with the sender's digest.
+ * block, of 1 MiB, until it was compared with the sender's digest. Where `blocks` let a broken one pass, its bytes come as
+ * they arrived, to keep the others in their places.
  *
- * Completes only after a last block that agrees with the sender's. Errors with `CLOSED_EARLY` when the connection ends
- * before that, with `SIZE_MISMATCH`, `DIGEST_MISMATCH` and frame errors.
+ * Completes only after a last block that agrees with the sender's, if none was broken. Errors with `CLOSED_EARLY` when the
+ * connection ends before that, with `SIZE_MISMATCH`, `DIGEST_MISMATCH` and frame errors.
  */
 export const receiveContent = (socket: Socket, options: ReceiveOptions): LendingSource =>
   Object.assign(
@@ -95,7 +97,7 @@ export const receiveContentOver = (socket$: Observable<Socket>, options: Receive
 
 const receive = (
   socket: Socket,
-  { pulse, onProof, onBlock, offset = 0, ...options }: ReceiveOptions,
+  { pulse, onProof, blocks, offset = 0, ...options }: ReceiveOptions,
   open$: Observable<boolean>,
   allocate: (bytes: number) => Buffer,
 ): Observable<Buffer> =>
@@ -112,11 +114,12 @@ const receive = (
           try {
             const block = reader.read(piece);
             if (block === undefined) return;
-            onBlock(block.digest);
+            blocks.add(block);
             if (block.bytes.length > 0) subscriber.next(block.bytes);
-            if (block.failed !== undefined) throw block.failed;
-            if (block.proof === undefined) return;
-            onProof(block.proof);
+            const { proof, failed } = block;
+            if (failed !== undefined) throw failed;
+            if (proof === undefined) return;
+            onProof(proof);
             pulse.ended(true);
             subscriber.complete();
           } catch (error) {

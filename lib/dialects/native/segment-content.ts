@@ -1,9 +1,23 @@
 import type { Socket } from 'node:net';
-import { type MonoTypeOperatorFunction, type Observable, Subject, mergeMap, takeUntil } from 'rxjs';
+import {
+  BehaviorSubject,
+  type MonoTypeOperatorFunction,
+  type Observable,
+  catchError,
+  concat,
+  ignoreElements,
+  mergeMap,
+  pipe,
+  takeUntil,
+  takeWhile,
+  tap,
+  throwError,
+} from 'rxjs';
 import type { ContentRange } from '../../store/checkpoint.ts';
 import type { Progress, Sink } from '../../streams/flow.ts';
 import { sourceThrough } from '../../streams/source-through.ts';
 import { type Segment, pumpSegments } from '../../transfer/segments.ts';
+import { ArrivingBlocks } from './arriving-blocks.ts';
 import { ContentDigest } from './content-digest.ts';
 import { type ContentOptions, receiveContentOver, sendContent } from './content.ts';
 import type { ContentProof } from './messages.ts';
@@ -35,15 +49,43 @@ export const sendSegments = (segments: readonly Segment[], options: SegmentOptio
   return pumpSegments(segments, options.size, sinkOf);
 };
 
-/** Data connections as the places where the segments of one content come from; otherwise as `receiveContent`. */
+/**
+ * Data connections as the places where the segments of one content come from; otherwise as `receiveContent`. One with broken
+ * blocks fails when the others have come to their ends, so that nothing of theirs has to be sent again.
+ */
 export const receiveSegments = (options: SegmentOptions, failing: MonoTypeOperatorFunction<Buffer>): Segment[] => {
   const contentOf = contentsOf(options);
-  return options.ranges.map((range, index) => {
-    const digest$ = new Subject<string>();
-    const content = { ...contentOf(index), size: range.end, onBlock: (digest: string) => digest$.next(digest) };
-    const source = sourceThrough(receiveContentOver(options.socketOf(index), content), failing);
-    return { ...range, source, digest$: digest$.asObservable() };
+  const { ranges, digestName: algorithm } = options;
+  const endingTogether = endTogether(ranges.length);
+  return ranges.map((range, index) => {
+    const blocks = new ArrivingBlocks({ algorithm, mayHaveHoles: true, segments: ranges.length });
+    const content = receiveContentOver(options.socketOf(index), { ...contentOf(index), size: range.end, blocks });
+    return {
+      ...range,
+      source: sourceThrough(content, pipe(endingTogether(blocks), failing)),
+      digest$: blocks.digest$,
+    };
   });
+};
+
+/** For each of so many contents: what lets it fail with its broken blocks only when all have come to their ends. */
+const endTogether = (count: number): ((blocks: ArrivingBlocks) => MonoTypeOperatorFunction<Buffer>) => {
+  const running$ = new BehaviorSubject(count);
+  const end = () => running$.next(running$.value - 1);
+  const allEnded$ = running$.pipe(
+    takeWhile((running) => running > 0),
+    ignoreElements(),
+  );
+  return (blocks) =>
+    pipe(
+      tap<Buffer>({ complete: end }),
+      catchError((error: unknown) => {
+        const failed$ = throwError(() => error);
+        if (error !== blocks.firstHole) return failed$;
+        end();
+        return concat(allEnded$, failed$);
+      }),
+    );
 };
 
 /** What each segment's content is told: its own place and pulse, and a share in the proof of the whole. */

@@ -1,26 +1,14 @@
 import type { Socket } from 'node:net';
-import {
-  type Observable,
-  Subject,
-  concat,
-  defer,
-  first,
-  ignoreElements,
-  map,
-  mergeMap,
-  of,
-  share,
-  take,
-  tap,
-} from 'rxjs';
+import { type Observable, concat, defer, first, ignoreElements, map, mergeMap, of, share, take, tap } from 'rxjs';
 import { FileError, VerificationError } from '../../errors/errors.ts';
 import type { DigestName } from '../../operators/digest.ts';
-import { type BlockDigests, type Checkpoint, type ContentRange, leadingRun } from '../../store/checkpoint.ts';
+import { type Checkpoint, type ContentRange, leadingRun } from '../../store/checkpoint.ts';
 import type { Sink, Source } from '../../streams/flow.ts';
 import { sourceThrough } from '../../streams/source-through.ts';
 import type { Leftover } from '../../transfer/checkpoints.ts';
 import type { TreeSink, TreeSource } from '../../transfer/tree.ts';
 import type { ArrivingContent, DownloadSegments, UploadSegments } from '../session.ts';
+import { ArrivingBlocks } from './arriving-blocks.ts';
 import { type ContentOptions, receiveContentOver, sendContent } from './content.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeers, awaitPeer, connectData } from './data-connections.ts';
@@ -47,17 +35,14 @@ export class ServerTransfer {
   readonly #options: ServerTransferOptions;
   readonly #request: TransferRequest | TreeRequest;
   readonly #running: RunningRequest;
-  readonly #block$ = new Subject<string>();
+  /** The blocks of an upload that comes over one data connection. */
+  readonly blocks: ArrivingBlocks;
 
   constructor(options: ServerTransferOptions, request: TransferRequest | TreeRequest, running: RunningRequest) {
     this.#options = options;
     this.#request = request;
     this.#running = running;
-  }
-
-  /** The digests of an upload's blocks. */
-  get blocks(): BlockDigests {
-    return { algorithm: this.#options.digestName, digest$: this.#block$.asObservable() };
+    this.blocks = new ArrivingBlocks({ algorithm: options.digestName, mayHaveHoles: this.#segments !== undefined });
   }
 
   /** What the client of a get says that it has. */
@@ -132,7 +117,7 @@ export class ServerTransfer {
     const { end: offset = 0, digest } = leadingRun(have) ?? {};
     const accepted = { ...(have && { offset, digest }), ...(dropped !== undefined && { dropped }) };
     const size = this.#request.type === 'put' ? this.#request.size : undefined;
-    const options = { ...this.#content(offset), size, onBlock: (block: string) => this.#block$.next(block) };
+    const options = { ...this.#content(offset), size, blocks: this.blocks };
     return sourceThrough(receiveContentOver(this.#open(accepted), options), this.#running.failingContent());
   }
 

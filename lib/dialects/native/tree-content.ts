@@ -22,7 +22,7 @@ import { toWritable } from '../../streams/to-writable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { type TreeFile, type TreeItem, type TreeSink, type TreeSource, weightOf } from '../../transfer/tree.ts';
 import { dataConnectionLost, restWhileClosed } from './content.ts';
-import type { VerifiedBlock } from './content-reader.ts';
+import type { ArrivedBlock } from './content-reader.ts';
 import { type ContentProof, type TreeHeader, remoteError } from './messages.ts';
 import type { ContentPulse } from './transfer-pulse.ts';
 import { type TreePart, TreeReader } from './tree-reader.ts';
@@ -168,7 +168,7 @@ class ArrivingFile {
   }
 
   /** Takes the next block; gives the item if this is the first one. */
-  add(block: VerifiedBlock): TreeItem | undefined {
+  add(block: ArrivedBlock): TreeItem | undefined {
     const item = this.#content === undefined ? this.#first(block) : undefined;
     this.#digest$.next(block.digest);
     if (block.bytes.length > 0) this.#content?.give(block.bytes);
@@ -179,7 +179,7 @@ class ArrivingFile {
     return item;
   }
 
-  #first({ bytes, proof, failed }: VerifiedBlock): TreeItem | undefined {
+  #first({ bytes, proof, failed }: ArrivedBlock): TreeItem | undefined {
     if (this.#header === undefined) return undefined;
     const { path, size, modified, mode } = this.#header;
     if (failed !== undefined) return { kind: 'failed', path, error: failed };

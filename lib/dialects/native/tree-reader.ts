@@ -1,9 +1,10 @@
 import { LimitError, ProtocolError, type SluiceError } from '../../errors/errors.ts';
 import { type DigestName, createDigest } from '../../operators/digest.ts';
+import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
 import { type RemotePath, checkPath, foldName, formatPath, lookalike } from '../../protocol/path.ts';
 import { ContentDigest } from './content-digest.ts';
-import { ContentReader, type ContentReaderOptions, type VerifiedBlock } from './content-reader.ts';
+import { ContentReader, type ContentReaderOptions, type ArrivedBlock } from './content-reader.ts';
 import { type ContentProof, type TreeHeader, decodeTreeHeader } from './messages.ts';
 
 const MAX_HEADER = 64 * 1024;
@@ -22,12 +23,12 @@ export interface TreeReaderOptions {
 export type TreePart =
   | Exclude<TreeHeader, { type: 'end' }>
   | { readonly type: 'refused'; readonly path: RemotePath; readonly error: SluiceError }
-  | { readonly type: 'block'; readonly block: VerifiedBlock }
+  | { readonly type: 'block'; readonly block: ArrivedBlock }
   | { readonly type: 'end'; readonly proof: ContentProof };
 
 /**
- * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. Throws at
- * paths that are not valid or come twice. What differs from another path only by case, or is in such a folder, is refused
+ * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. A small file
+ * that is broken on the way is left out, and the tree fails with it at its end. Throws at paths that are not valid or come twice. What differs from another path only by case, or is in such a folder, is refused
  * alone, its content dropped: on some systems they are one file. Pure; holds one block, one header, and each path.
  */
 export class TreeReader {
@@ -39,8 +40,12 @@ export class TreeReader {
   readonly #contentOptions: ContentReaderOptions;
   #file: ContentReader | undefined;
   #isRefused = false;
+  /** Why the tree is not whole: the first of its small files that was broken on the way. */
+  #broken: SluiceError | undefined;
   /** Bytes of the file that are still to come. */
   #left = 0;
+  /** Whether it comes in one block. */
+  #isSmall = false;
   #headerPieces: Buffer[] = [];
   #files = 0;
   #bytes = 0;
@@ -72,6 +77,7 @@ export class TreeReader {
     if (header.type === 'file') {
       this.#file = new ContentReader({ ...this.#contentOptions, size: header.size });
       this.#left = header.size;
+      this.#isSmall = header.size <= BLOCK_BYTES;
       this.#isRefused = error !== undefined;
     }
     return error === undefined ? header : { type: 'refused', path: header.path, error };
@@ -81,6 +87,10 @@ export class TreeReader {
     const block = file.read(piece);
     if (block === undefined) return undefined;
     this.#left -= block.bytes.length;
+    const { broken } = block;
+    // Others than small files go on where they are broken, which takes a connection of their own.
+    if (broken !== undefined && !this.#isSmall) throw broken;
+    this.#broken ??= broken;
     const isLast = block.proof !== undefined || block.failed !== undefined;
     // Whether a file comes in one piece or in several is known by its size, and counted so by who takes it.
     if (!isLast && this.#left === 0)
@@ -91,10 +101,11 @@ export class TreeReader {
       this.#bytes += block.proof.bytes;
     }
     if (isLast) this.#file = undefined;
-    return this.#isRefused ? undefined : { type: 'block', block };
+    return this.#isRefused || broken !== undefined ? undefined : { type: 'block', block };
   }
 
   #end({ files, bytes }: Extract<TreeHeader, { type: 'end' }>): TreePart {
+    if (this.#broken !== undefined) throw this.#broken;
     if (files !== this.#files || bytes !== this.#bytes)
       throw new ProtocolError(
         'STATE_UNEXPECTED',
