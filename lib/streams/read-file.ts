@@ -4,7 +4,7 @@ import { FileError, SluiceError } from '../errors/errors.ts';
 import { fileError } from '../errors/from-system.ts';
 import type { LendingSource } from './flow.ts';
 import { PieceLender } from './piece-lender.ts';
-import { contentTurns } from './turns.ts';
+import { Semaphore } from './semaphore.ts';
 import type { Valve } from './valve.ts';
 
 export interface FileRange {
@@ -19,12 +19,18 @@ export interface FileRange {
 const PIECE_BYTES = 512 * 1024;
 const READS_IN_FLIGHT = 3;
 
+// Of all files of the process together, as many as Node has threads for them: more would wait there with their memory taken, and
+// come back in crowds that keep everything else from the loop.
+const READS_AT_ONCE = 4;
+
+const reads = new Semaphore(READS_AT_ONCE);
+
 /**
  * The bytes of an open file between two offsets, by positioned reads of 512 KiB, three in flight, emitted in order.
  *
  * The handle stays the caller's: unsubscribing waits for nothing and closes nothing, but reads in flight still land in
- * buffers that are then dropped. Errors with `SOURCE_CHANGED` if the file ends before `end`, and with the system's
- * reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of memory over and over.
+ * buffers that are then dropped. Reads of several files wait for each other in the order in which they are due. Errors with
+ * `SOURCE_CHANGED` if the file ends before `end`, and with the system's reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of memory over and over.
  */
 export const readFile = (handle: FileHandle, range: FileRange, name: string): LendingSource =>
   Object.assign((open$: Observable<boolean>) => read(handle, range, name, open$, fresh), {
@@ -52,7 +58,6 @@ const read = (
     let inFlight = 0;
     /** What came of reads, by their offsets. A failure waits for the pieces before it, which are good. */
     const arrived = new Map<number, Buffer | SluiceError>();
-    let isWaiting = false;
 
     const readAhead = () => {
       while (open && inFlight < READS_IN_FLIGHT && next < end && !subscriber.closed) {
@@ -60,36 +65,31 @@ const read = (
         const length = Math.min(PIECE_BYTES, end - at);
         next += length;
         inFlight += 1;
-        readExactly(handle, at, allocate(length), name).then(
+        readPiece(at, length).then(
           (piece) => {
-            arrived.set(at, piece);
-            askForTurn();
+            if (piece !== undefined) arrived.set(at, piece);
+            emit();
           },
           (error: unknown) => {
             arrived.set(at, fileError(error, `${name}: cannot read`, 'READ_FAILED'));
-            askForTurn();
+            emit();
           },
         );
       }
     };
-    // One piece at a time, behind those of others, so that many transfers share the loop with each other and all else.
-    const askForTurn = () => {
-      if (isWaiting || !arrived.has(emitted)) return;
-      isWaiting = true;
-      contentTurns.take(emit);
-    };
+    // Nothing where nobody wants it any more when its turn has come.
+    const readPiece = (at: number, length: number): Promise<Buffer | undefined> =>
+      reads.run(async () => (subscriber.closed ? undefined : readExactly(handle, at, allocate(length), name)));
     const emit = () => {
-      isWaiting = false;
-      const piece = arrived.get(emitted);
-      if (piece === undefined || subscriber.closed) return;
-      if (piece instanceof SluiceError) return subscriber.error(piece);
-      arrived.delete(emitted);
-      emitted += piece.length;
-      inFlight -= 1;
-      subscriber.next(piece);
-      if (emitted === end) return subscriber.complete();
-      readAhead();
-      askForTurn();
+      for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
+        if (piece instanceof SluiceError) return subscriber.error(piece);
+        arrived.delete(emitted);
+        emitted += piece.length;
+        inFlight -= 1;
+        subscriber.next(piece);
+      }
+      if (emitted === end) subscriber.complete();
+      else readAhead();
     };
 
     const gate = open$.subscribe({

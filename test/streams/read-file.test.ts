@@ -22,8 +22,12 @@ const fileWith = async (test: TestContext, content: Buffer): Promise<FileHandle>
   return handle;
 };
 
-/** A handle whose reads end when the test says so, in the order it says, with as many bytes as it says. */
-const scriptedHandle = (content: Buffer) => {
+/** A handle whose reads end when the test says so, in the order it says, with as many bytes as it says, or with the test. */
+const scriptedHandle = (test: TestContext, content: Buffer) => {
+  test.after(async () => {
+    for (let ended = 0; ended < reads.length; await turns(1))
+      for (; ended < reads.length; ended += 1) reads[ended]?.finish();
+  });
   const reads: { at: number; finish: (bytes?: number) => void; fail: (error: Error) => void }[] = [];
   const read = (buffer: Buffer, offset: number, length: number, position: number) =>
     new Promise<{ bytesRead: number }>((resolve, reject) => {
@@ -63,9 +67,9 @@ describe('readFile', () => {
     assert.equal((await handle.read(Buffer.alloc(5))).bytesRead, 5);
   });
 
-  it('emits the pieces in order when the reads end out of order', async () => {
+  it('emits the pieces in order when the reads end out of order', async (test) => {
     const content = pattern(3 * PIECE);
-    const { handle, reads } = scriptedHandle(content);
+    const { handle, reads } = scriptedHandle(test, content);
     const seen: Buffer[] = [];
     const running = readFile(
       handle,
@@ -89,9 +93,9 @@ describe('readFile', () => {
     assert.ok(Buffer.concat(seen).equals(content));
   });
 
-  it('reads on where the system gave only some of the bytes', async () => {
+  it('reads on where the system gave only some of the bytes', async (test) => {
     const content = pattern(100);
-    const { handle, reads } = scriptedHandle(content);
+    const { handle, reads } = scriptedHandle(test, content);
     const read = bytesOf(readFile(handle, { end: 100 }, 'file'));
     reads[0]?.finish(30);
     await until(() => reads.length === 2);
@@ -102,9 +106,9 @@ describe('readFile', () => {
     assert.ok((await read).equals(content));
   });
 
-  it('has three reads in flight at most', async () => {
+  it('has three reads in flight at most', async (test) => {
     const content = pattern(10 * PIECE);
-    const { handle, reads } = scriptedHandle(content);
+    const { handle, reads } = scriptedHandle(test, content);
     let emitted = 0;
     const running = readFile(
       handle,
@@ -122,8 +126,24 @@ describe('readFile', () => {
     assert.ok(running.closed);
   });
 
-  it('reads no further ahead while the first of its reads is slow', async () => {
-    const { handle, reads } = scriptedHandle(pattern(10 * PIECE));
+  it('has no more reads in flight of many files than Node has threads for, and each gets its turn', async (test) => {
+    const content = pattern(4 * PIECE);
+    const { handle, reads } = scriptedHandle(test, content);
+    const contents = [1, 2, 3].map(() => bytesOf(readFile(handle, { end: content.length }, 'file')));
+    for (let done = 0; done < 12; done += 1) {
+      await until(() => reads.length === Math.min(12, done + 4));
+      reads[done]?.finish();
+    }
+    for (const bytes of await Promise.all(contents)) assert.ok(bytes.equals(content));
+    // In the order in which they were due: three of each file.
+    assert.deepEqual(
+      reads.slice(0, 8).map(({ at }) => at / PIECE),
+      [0, 1, 2, 0, 1, 2, 0, 1],
+    );
+  });
+
+  it('reads no further ahead while the first of its reads is slow', async (test) => {
+    const { handle, reads } = scriptedHandle(test, pattern(10 * PIECE));
     const running = readFile(handle, { end: 10 * PIECE }, 'file')(ALWAYS_OPEN$).subscribe({ error: unexpected });
     reads[1]?.finish();
     reads[2]?.finish();
@@ -134,8 +154,8 @@ describe('readFile', () => {
     running.unsubscribe();
   });
 
-  it('begins no read while the valve is closed, and goes on when it opens', async () => {
-    const { handle, reads } = scriptedHandle(pattern(4 * PIECE));
+  it('begins no read while the valve is closed, and goes on when it opens', async (test) => {
+    const { handle, reads } = scriptedHandle(test, pattern(4 * PIECE));
     const gate = new BehaviorSubject(false);
     const running = readFile(handle, { end: 4 * PIECE }, 'file')(gate).subscribe({ error: unexpected });
     await turns(5);
@@ -168,9 +188,9 @@ describe('readFile', () => {
     await assert.rejects(read, { code: 'SOURCE_CHANGED' });
   });
 
-  it('gives the pieces before a failure, also those that come after it', async () => {
+  it('gives the pieces before a failure, also those that come after it', async (test) => {
     const content = pattern(3 * PIECE);
-    const { handle, reads } = scriptedHandle(content);
+    const { handle, reads } = scriptedHandle(test, content);
     const given: number[] = [];
     const outcome = new Promise((resolve) =>
       readFile(
@@ -188,8 +208,8 @@ describe('readFile', () => {
     assert.deepEqual(given, [PIECE]);
   });
 
-  it('errors with the system error as cause', async () => {
-    const { handle, reads } = scriptedHandle(pattern(3 * PIECE));
+  it('errors with the system error as cause', async (test) => {
+    const { handle, reads } = scriptedHandle(test, pattern(3 * PIECE));
     const read = bytesOf(readFile(handle, { end: 3 * PIECE }, 'a.iso'));
     const failure = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
     reads[0]?.fail(failure);
@@ -201,8 +221,8 @@ describe('readFile', () => {
     assert.equal(reads.length, 3);
   });
 
-  it('emits nothing and reads no more after it was unsubscribed', async () => {
-    const { handle, reads } = scriptedHandle(pattern(9 * PIECE));
+  it('emits nothing and reads no more after it was unsubscribed', async (test) => {
+    const { handle, reads } = scriptedHandle(test, pattern(9 * PIECE));
     const gate = new BehaviorSubject(true);
     const running = readFile(
       handle,
@@ -216,9 +236,9 @@ describe('readFile', () => {
     assert.equal(gate.observed, false);
   });
 
-  it('errors when the valve does', async () => {
+  it('errors when the valve does', async (test) => {
     const failure = new Error('valve broken');
-    const { handle } = scriptedHandle(pattern(10));
+    const { handle } = scriptedHandle(test, pattern(10));
     await assert.rejects(valuesOf(readFile(handle, { end: 10 }, 'file')(throwError(() => failure))), failure);
   });
 
