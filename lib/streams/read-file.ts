@@ -4,7 +4,7 @@ import { FileError, SluiceError } from '../errors/errors.ts';
 import { fileError } from '../errors/from-system.ts';
 import type { LendingSource } from './flow.ts';
 import { PieceLender } from './piece-lender.ts';
-import { Semaphore } from './semaphore.ts';
+import { contentAccess } from './semaphore.ts';
 import type { Valve } from './valve.ts';
 
 export interface FileRange {
@@ -19,17 +19,11 @@ export interface FileRange {
 const PIECE_BYTES = 512 * 1024;
 const READS_IN_FLIGHT = 3;
 
-// Of all files of the process together, as many as Node has threads for them: more would wait there with their memory taken, and
-// come back in crowds that keep everything else from the loop.
-const READS_AT_ONCE = 4;
-
-const reads = new Semaphore(READS_AT_ONCE);
-
 /**
  * The bytes of an open file between two offsets, by positioned reads of 512 KiB, three in flight, emitted in order.
  *
  * The handle stays the caller's: unsubscribing waits for nothing and closes nothing, but reads in flight still land in
- * buffers that are then dropped. Reads of several files wait for each other in the order in which they are due. Errors with
+ * buffers that are then dropped. Reads and writes of several files wait for each other, in the order in which they are due. Errors with
  * `SOURCE_CHANGED` if the file ends before `end`, and with the system's reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of memory over and over.
  */
 export const readFile = (handle: FileHandle, range: FileRange, name: string): LendingSource =>
@@ -79,7 +73,7 @@ const read = (
     };
     // Nothing where nobody wants it any more when its turn has come.
     const readPiece = (at: number, length: number): Promise<Buffer | undefined> =>
-      reads.run(async () => (subscriber.closed ? undefined : readExactly(handle, at, allocate(length), name)));
+      contentAccess.run(async () => (subscriber.closed ? undefined : readExactly(handle, at, allocate(length), name)));
     const emit = () => {
       for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
         if (piece instanceof SluiceError) return subscriber.error(piece);

@@ -26,3 +26,10 @@ export class Semaphore {
     else begin();
   }
 }
+
+// As many as Node has threads for them: more would wait there in an order that nobody chose, and come back in crowds that keep
+// everything else from the loop.
+const THREADS = 4;
+
+/** For the reads and writes of file contents of the whole process. */
+export const contentAccess = new Semaphore(THREADS);

@@ -2,13 +2,14 @@ import type { FileHandle } from 'node:fs/promises';
 import { Observable } from 'rxjs';
 import { fileError } from '../errors/from-system.ts';
 import type { Sink } from './flow.ts';
+import { contentAccess } from './semaphore.ts';
 
 // One writev for many socket chunks: measured twice the rate of one write per 64 KiB chunk.
 const GATHER_BYTES = 1024 * 1024;
 
 /**
  * An open file as the place where bytes go, from the offset `start` on: chunks are gathered to 1 MiB and written with
- * one `writev`, one write at a time.
+ * one `writev`, one write at a time. Reads and writes of several files wait for each other, in the order in which they are due.
  *
  * Completes when the kernel has every byte; flushing to the disk and closing are the caller's. Errors with the
  * system's reason (`NO_SPACE` stays visible), and with the source's error when what came before
@@ -44,7 +45,7 @@ export const writeFile =
         gathered = [];
         gatheredBytes = 0;
         writing = true;
-        writeAll(handle, batch, start + written).then(
+        writeBatch(batch).then(
           () => {
             writing = false;
             written += batchBytes;
@@ -59,6 +60,12 @@ export const writeFile =
           },
         );
       };
+
+      // Not where nobody wants it any more when its turn has come.
+      const writeBatch = (batch: Buffer[]): Promise<void> =>
+        contentAccess.run(async () => {
+          if (!subscriber.closed) await writeAll(handle, batch, start + written);
+        });
 
       const gate = valve.open$.subscribe({
         next: (isOpen) => {

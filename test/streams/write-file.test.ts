@@ -25,8 +25,12 @@ const newFile = async (test: TestContext): Promise<{ path: string; handle: FileH
   return { path, handle };
 };
 
-/** A handle that takes as many bytes of each write as the test says, when it says so. */
-const scriptedHandle = () => {
+/** A handle that takes as many bytes of each write as the test says, when it says so, and all of it when the test ends. */
+const scriptedHandle = (test: TestContext) => {
+  test.after(async () => {
+    for (let ended = 0; ended < writes.length; await turns(1))
+      for (; ended < writes.length; ended += 1) writes[ended]?.finish();
+  });
   const content = Buffer.alloc(4 * GATHERED);
   const writes: { at: number; length: number; finish: (bytes?: number) => void; fail: (error: Error) => void }[] = [];
   const writev = (buffers: Buffer[], position: number) =>
@@ -63,8 +67,8 @@ describe('writeFile', () => {
     assert.ok(progress.every(({ bytes }, index) => index === 0 || bytes > (progress[index - 1]?.bytes ?? 0)));
   });
 
-  it('completes with an empty source and writes nothing', async () => {
-    const { handle, writes } = scriptedHandle();
+  it('completes with an empty source and writes nothing', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
     assert.deepEqual(await valuesOf(of().pipe(writeFile(handle, 'file')(new Valve()))), []);
     assert.equal(writes.length, 0);
   });
@@ -86,8 +90,8 @@ describe('writeFile', () => {
     assert.equal((await readWhole(path)).toString(), 'hello WORLD');
   });
 
-  it('gathers chunks and has one write under way at most', async () => {
-    const { handle, writes } = scriptedHandle();
+  it('gathers chunks and has one write under way at most', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
     const source = new Subject<Buffer>();
     const running = source.pipe(writeFile(handle, 'file')(new Valve())).subscribe({ error: unexpected });
     const half = Buffer.alloc(GATHERED / 2);
@@ -109,8 +113,20 @@ describe('writeFile', () => {
     running.unsubscribe();
   });
 
-  it('writes the rest when the source completes during a write, and completes only then', async () => {
-    const { handle, writes, content } = scriptedHandle();
+  it('has no more writes under way of many files than Node has threads for', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
+    const files = Array.from({ length: 6 }, () =>
+      valuesOf(of(pattern(10)).pipe(writeFile(handle, 'file')(new Valve()))),
+    );
+    for (let done = 0; done < 6; done += 1) {
+      await until(() => writes.length === Math.min(6, done + 4));
+      writes[done]?.finish();
+    }
+    for (const progress of await Promise.all(files)) assert.deepEqual(progress, [{ bytes: 10 }]);
+  });
+
+  it('writes the rest when the source completes during a write, and completes only then', async (test) => {
+    const { handle, writes, content } = scriptedHandle(test);
     const bytes = pattern(GATHERED + 5);
     const source = new Subject<Buffer>();
     let completed = false;
@@ -128,8 +144,8 @@ describe('writeFile', () => {
     assert.ok(content.subarray(0, bytes.length).equals(bytes));
   });
 
-  it('writes on where the system took only some of the bytes, also between two chunks', async () => {
-    const { handle, writes, content } = scriptedHandle();
+  it('writes on where the system took only some of the bytes, also between two chunks', async (test) => {
+    const { handle, writes, content } = scriptedHandle(test);
     const bytes = pattern(100);
     const written = valuesOf(of(...inPiecesOf(30, bytes)).pipe(writeFile(handle, 'file')(new Valve())));
     const taken = [10, 20, 35, 25, 10];
@@ -151,8 +167,8 @@ describe('writeFile', () => {
     );
   });
 
-  it('holds bytes until they are written', async () => {
-    const { handle, writes } = scriptedHandle();
+  it('holds bytes until they are written', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
     const valve = new Valve();
     const source = new Subject<Buffer>();
     const running = source.pipe(writeFile(handle, 'file')(valve)).subscribe({ error: unexpected });
@@ -164,8 +180,8 @@ describe('writeFile', () => {
     running.unsubscribe();
   });
 
-  it('counts a tiny chunk as the memory that it takes, so that single bytes close the valve in time', () => {
-    const { handle } = scriptedHandle();
+  it('counts a tiny chunk as the memory that it takes, so that single bytes close the valve in time', (test) => {
+    const { handle } = scriptedHandle(test);
     const valve = new Valve({ high: 100_000 });
     const source = new Subject<Buffer>();
     const running = source.pipe(writeFile(handle, 'file')(valve)).subscribe({ error: unexpected });
@@ -175,8 +191,8 @@ describe('writeFile', () => {
     running.unsubscribe();
   });
 
-  it('writes what is gathered when the valve closes, because nothing else would open it', async () => {
-    const { handle, writes } = scriptedHandle();
+  it('writes what is gathered when the valve closes, because nothing else would open it', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
     const valve = new Valve({ high: 1000 });
     const source = new Subject<Buffer>();
     const running = source.pipe(writeFile(handle, 'file')(valve)).subscribe({ error: unexpected });
@@ -203,8 +219,8 @@ describe('writeFile', () => {
     }
   });
 
-  it('stops the source while the disk is slow', async () => {
-    const { handle } = scriptedHandle();
+  it('stops the source while the disk is slow', async (test) => {
+    const { handle } = scriptedHandle(test);
     let produced = 0;
     const generate = function* () {
       for (;;) {
@@ -219,8 +235,8 @@ describe('writeFile', () => {
     running.unsubscribe();
   });
 
-  it('errors with the system error as cause and leaves the source', async () => {
-    const { handle, writes } = scriptedHandle();
+  it('errors with the system error as cause and leaves the source', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
     const source = new Subject<Buffer>();
     const written = valuesOf(source.pipe(writeFile(handle, '/pub/a.iso')(new Valve())));
     source.next(Buffer.alloc(GATHERED));
@@ -238,10 +254,10 @@ describe('writeFile', () => {
     await handle.close();
   });
 
-  it('passes the error of the source on when what came before it is written', async () => {
+  it('passes the error of the source on when what came before it is written', async (test) => {
     const failure = new Error('source broken');
     for (const fate of ['written', 'not written'] as const) {
-      const { handle, writes } = scriptedHandle();
+      const { handle, writes } = scriptedHandle(test);
       const source = new Subject<Buffer>();
       const seen: unknown[] = [];
       source.pipe(writeFile(handle, 'file')(new Valve())).subscribe({
@@ -262,15 +278,15 @@ describe('writeFile', () => {
     }
   });
 
-  it('passes the error of a source on that gave nothing', async () => {
-    const { handle, writes } = scriptedHandle();
+  it('passes the error of a source on that gave nothing', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
     const failure = new Error('source broken');
     await assert.rejects(valuesOf(throwError(() => failure).pipe(writeFile(handle, 'file')(new Valve()))), failure);
     assert.equal(writes.length, 0);
   });
 
-  it('leaves the source and begins no other write when it is unsubscribed', async () => {
-    const { handle, writes } = scriptedHandle();
+  it('leaves the source and begins no other write when it is unsubscribed', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
     const source = new Subject<Buffer>();
     const running = source
       .pipe(writeFile(handle, 'file')(new Valve()))
