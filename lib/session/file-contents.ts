@@ -5,7 +5,14 @@ import { type Checkpoint, type ContentRange, leadingRun } from '../store/checkpo
 import type { OpenFile, PartOptions, Store } from '../store/store.ts';
 import type { Progress } from '../streams/flow.ts';
 import { pumpWithin } from '../streams/pump.ts';
-import { type Leftover, assertSameContent, findLeftover, keepable, leadingPart } from '../transfer/checkpoints.ts';
+import {
+  type KeepableContent,
+  type Leftover,
+  assertSameContent,
+  findLeftover,
+  keepable,
+  leadingPart,
+} from '../transfer/checkpoints.ts';
 import { besideRanges, isInRanges, missingRanges, planRanges } from '../transfer/ranges.ts';
 import { segmentsToStore, toStore } from '../transfer/to-store.ts';
 import type { TransferPlaces } from './transfer-places.ts';
@@ -59,7 +66,7 @@ export class FileContents {
   receive(upload: Upload): Observable<Progress> {
     const { path, size, segments } = upload;
     const { store } = this.#options;
-    const source = keepingOf(upload);
+    const source = this.#keepingOf(upload);
     return from(source ? findLeftover(store, path, source) : Promise.resolve({} satisfies Leftover)).pipe(
       mergeMap((there: Leftover) => {
         if (segments === undefined || size === undefined || !store.writesAnywhere)
@@ -77,7 +84,7 @@ export class FileContents {
   #receiveBehind(upload: Upload, there: Leftover): Observable<Progress> {
     const { path, from: content } = upload;
     const have = leadingPart(there.have);
-    const toPart = toStore(this.#options.store, path, partOptions(upload, have));
+    const toPart = toStore(this.#options.store, path, this.#partOptions(upload, have));
     return lendingPump(content({ ...there, have }), toPart);
   }
 
@@ -88,7 +95,7 @@ export class FileContents {
   ): Observable<Progress> {
     const { path, segments, size } = upload;
     const have = besideRanges(there.have, ranges, size);
-    const toPart = segmentsToStore(this.#options.store, path, { ...partOptions(upload, have), size });
+    const toPart = segmentsToStore(this.#options.store, path, { ...this.#partOptions(upload, have), size });
     return segments.from(ranges, { ...there, have }).pipe(mergeMap(toPart));
   }
 
@@ -112,25 +119,29 @@ export class FileContents {
       );
     });
   }
+
+  /** How an upload is kept, as it asks for, with what is there of it. */
+  #partOptions(upload: Upload, have: Checkpoint | undefined): PartOptions {
+    const { size, modified, keepTime, mode, overwrite, fsync } = upload;
+    const source = this.#keepingOf(upload);
+    return {
+      size,
+      mode,
+      fsync,
+      modified: keepTime ? modified : undefined,
+      replace: overwrite !== 'refuse',
+      keep: source && { ...source, from: have },
+    };
+  }
+
+  /** What has to be known of an upload's content to go on with it later; nothing where that is not wanted or cannot be. */
+  #keepingOf({ blocks, resume, size, modified }: Upload): KeepableContent | undefined {
+    if (!blocks || !resume) return undefined;
+    const { algorithm, digest$ } = blocks;
+    // A hole could not be filled later.
+    return keepable({ size, modified }, this.#options.store.writesAnywhere ? blocks : { algorithm, digest$ });
+  }
 }
 
 const sendBehind = (file: OpenFile, offset: number, to: Download['to']): Observable<Progress> =>
   lendingPump(file.content(offset), to({ ...file.entry, offset }));
-
-/** What has to be known of an upload's content to go on with it later; nothing where that is not wanted or cannot be. */
-const keepingOf = ({ blocks, resume, size, modified }: Upload) =>
-  blocks && resume ? keepable({ size, modified }, blocks) : undefined;
-
-/** How an upload is kept, as it asks for, with what is there of it. */
-const partOptions = (upload: Upload, have: Checkpoint | undefined): PartOptions => {
-  const { size, modified, keepTime, mode, overwrite, fsync } = upload;
-  const source = keepingOf(upload);
-  return {
-    size,
-    mode,
-    fsync,
-    modified: keepTime ? modified : undefined,
-    replace: overwrite !== 'refuse',
-    keep: source && { ...source, from: have },
-  };
-};

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs';
+import type { SluiceError } from '../errors/errors.ts';
 import type { DigestName } from '../operators/digest.ts';
 
 /** What tells one content of a file from another without reading it. */
@@ -32,12 +33,14 @@ export interface Checkpoint extends ContentIdentity {
 /** The digests of a content's blocks as they arrive. */
 export interface BlockDigests {
   readonly algorithm: DigestName;
+  /** Emits the digest of each block, in order, before the block's last byte is handed on. */
+  readonly digest$: Observable<string>;
   /**
-   * Emits the digest of each block, in order, before the block's last byte is handed on. Nothing in place of one that was broken
-   * on its way: its bytes only keep the others in their places, and the content errors behind its last byte. Whoever
-   * subscribes takes such blocks too; where nobody does, the first ends the content.
+   * The same for whoever can leave a block out: in place of the digest of one that was broken on its way it emits why. Its
+   * bytes only keep the others in their places, and the content errors behind its last byte. Where nobody subscribes it, the
+   * first broken block ends the content.
    */
-  readonly digest$: Observable<string | undefined>;
+  readonly withHoles$?: Observable<string | SluiceError>;
 }
 
 /** The run at a content's start, behind which one connection can go on; nothing if its first block is missing. */

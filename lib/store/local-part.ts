@@ -5,7 +5,7 @@ import { FileError } from '../errors/errors.ts';
 import { fileError, ignoreMissing } from '../errors/from-system.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { Sink } from '../streams/flow.ts';
-import { writeFile } from '../streams/write-file.ts';
+import { type WriteTarget, writeFile } from '../streams/write-file.ts';
 import { type BlockDigests, type ContentRange, bytesIn, leadingRun } from './checkpoint.ts';
 import { type HiddenFile, claimHidden, createHidden, holdsItsName, removeKept } from './hidden-file.ts';
 import type { Place } from './path-gate.ts';
@@ -23,6 +23,8 @@ export class LocalPart implements Part {
   readonly #options: PartOptions;
   readonly #replacedMode: number | undefined;
   readonly #inUse: Set<string>;
+  /** Writes that have begun: they may still land when whoever wanted them has left. */
+  readonly #landing = new Set<Promise<unknown>>();
   #committing: Promise<void> | undefined;
   #ended = false;
 
@@ -76,18 +78,30 @@ export class LocalPart implements Part {
   get content(): Sink {
     const { keep, size = Infinity } = this.#options;
     const offset = leadingRun(keep?.from)?.end ?? 0;
-    return this.contentAt({ offset, end: keep?.size ?? size }, keep?.digest$);
+    return this.contentAt({ offset, end: keep?.size ?? size }, keep?.withHoles$ ?? keep?.digest$);
   }
 
-  contentAt(range: ContentRange, digest$?: BlockDigests['digest$']): Sink {
-    const { handle, journal } = this.#hidden;
+  contentAt(range: ContentRange, digest$?: BlockDigests['withHoles$']): Sink {
+    const { journal } = this.#hidden;
     const { offset } = range;
     return (valve) => (bytes$) => {
       const written$ = bytes$.pipe(
-        writeFile(handle, this.#shownPath, offset)(valve),
+        writeFile(this.#target, this.#shownPath, offset)(valve),
         map(({ bytes }) => ({ bytes: offset + bytes })),
       );
       return journal && digest$ ? written$.pipe(recordBlocks(journal, digest$, range)) : written$;
+    };
+  }
+
+  get #target(): WriteTarget {
+    const { handle } = this.#hidden;
+    return {
+      writev: (buffers, position) => {
+        const write = handle.writev(buffers, position);
+        const landed: Promise<unknown> = write.catch(() => undefined).finally(() => this.#landing.delete(landed));
+        this.#landing.add(landed);
+        return write;
+      },
     };
   }
 
@@ -135,6 +149,8 @@ export class LocalPart implements Part {
     if (this.#ended) return;
     const { journal } = this.#hidden;
     try {
+      // What lands later would do so in the next transfer's file.
+      await Promise.all(this.#landing);
       if ((await journal?.checkpoint()) === undefined) return await this.#removeHidden();
       await journal?.hand(null);
     } finally {

@@ -1,4 +1,5 @@
 import { type MonoTypeOperatorFunction, Observable, concat, defer, ignoreElements, tap } from 'rxjs';
+import type { SluiceError } from '../errors/errors.ts';
 import { BLOCK_BYTES } from '../protocol/block.ts';
 import type { Progress } from '../streams/flow.ts';
 import type { BlockDigests, ContentRange } from './checkpoint.ts';
@@ -16,19 +17,19 @@ const FLUSH_MS = 100;
 export const recordBlocks =
   (
     journal: PartJournal,
-    digest$: BlockDigests['digest$'],
+    digest$: Required<BlockDigests>['withHoles$'],
     { offset, end }: ContentRange,
   ): MonoTypeOperatorFunction<Progress> =>
   (progress$) =>
     new Observable((subscriber) => {
-      const waiting: (string | undefined)[] = [];
+      const waiting: (string | SluiceError)[] = [];
       let index = offset / BLOCK_BYTES;
       let flushing: NodeJS.Timeout | undefined;
       const record = (written: number): void => {
         while (index * BLOCK_BYTES < end && Math.min((index + 1) * BLOCK_BYTES, end) <= written) {
-          if (waiting.length === 0) return;
           const digest = waiting.shift();
-          if (digest !== undefined) journal.record(index, digest);
+          if (digest === undefined) return;
+          if (typeof digest === 'string') journal.record(index, digest);
           index += 1;
         }
       };

@@ -107,6 +107,7 @@ export interface PartKeeping extends ContentIdentity {
   readonly algorithm: DigestName;
   /** The digests of the blocks that `content` takes, as `BlockDigests` has them. */
   readonly digest$?: BlockDigests['digest$'] | undefined;
+  readonly withHoles$?: BlockDigests['withHoles$'] | undefined;
   /**
    * Goes on with this checkpoint, whose runs `Store.kept` gave; `begin` fails with `OFFSET_MISMATCH` if one is not there
    * any more, and forgets others. @default an empty part, in place of any older one
@@ -120,10 +121,11 @@ export interface Part {
    * store has every byte. */
   readonly content: Sink;
   /**
-   * The same for the bytes of one range, beside those of others, in place of `content`; `digest$` are those of its blocks.
+   * The same for the bytes of one range, beside those of others, in place of `content`; `digest$` are those of its blocks, as
+   * `withHoles$` has them.
    * The part is whole when every byte came in one way or the other.
    */
-  contentAt?(range: ContentRange, digest$?: BlockDigests['digest$']): Sink;
+  contentAt?(range: ContentRange, digest$?: BlockDigests['withHoles$']): Sink;
   /** Gives the part its name, at one stroke: others see the old file or the whole new one. */
   commit(): Promise<void>;
   /** Removes what was written. Harmless after `commit` or a second time. */

@@ -23,7 +23,7 @@ const READS_IN_FLIGHT = 3;
  * The bytes of an open file between two offsets, by positioned reads of 512 KiB, three in flight, emitted in order.
  *
  * The handle stays the caller's: unsubscribing waits for nothing and closes nothing, but reads in flight still land in
- * buffers that are then dropped. Reads and writes of several files wait for each other, in the order in which they are due. Errors with
+ * buffers that are then dropped. Each has its turn as `contentAccess` gives it. Errors with
  * `SOURCE_CHANGED` if the file ends before `end`, and with the system's reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of memory over and over.
  */
 export const readFile = (handle: FileHandle, range: FileRange, name: string): LendingSource =>
@@ -75,7 +75,7 @@ const read = (
     const readPiece = (at: number, length: number): Promise<Buffer | undefined> =>
       contentAccess.run(async () => (subscriber.closed ? undefined : readExactly(handle, at, allocate(length), name)));
     const emit = () => {
-      for (let piece = arrived.get(emitted); piece !== undefined; piece = arrived.get(emitted)) {
+      for (let piece = arrived.get(emitted); piece !== undefined && !subscriber.closed; piece = arrived.get(emitted)) {
         if (piece instanceof SluiceError) return subscriber.error(piece);
         arrived.delete(emitted);
         emitted += piece.length;

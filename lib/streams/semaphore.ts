@@ -31,5 +31,5 @@ export class Semaphore {
 // everything else from the loop.
 const THREADS = 4;
 
-/** For the reads and writes of file contents of the whole process. */
+/** For the reads and writes of file contents of the whole process: those of several files wait for each other. */
 export const contentAccess = new Semaphore(THREADS);

@@ -7,16 +7,19 @@ import { contentAccess } from './semaphore.ts';
 // One writev for many socket chunks: measured twice the rate of one write per 64 KiB chunk.
 const GATHER_BYTES = 1024 * 1024;
 
+/** What of an open file is needed to write to it. */
+export type WriteTarget = Pick<FileHandle, 'writev'>;
+
 /**
  * An open file as the place where bytes go, from the offset `start` on: chunks are gathered to 1 MiB and written with
- * one `writev`, one write at a time. Reads and writes of several files wait for each other, in the order in which they are due.
+ * one `writev`, one write at a time, in their turn as `contentAccess` gives it.
  *
  * Completes when the kernel has every byte; flushing to the disk and closing are the caller's. Errors with the
  * system's reason (`NO_SPACE` stays visible), and with the source's error when what came before
  * it is written: it was good, and a file that is kept goes on behind it.
  */
 export const writeFile =
-  (handle: FileHandle, name: string, start = 0): Sink =>
+  (handle: WriteTarget, name: string, start = 0): Sink =>
   (valve) =>
   (bytes$) =>
     new Observable((subscriber) => {
@@ -95,7 +98,7 @@ export const writeFile =
     });
 
 /** Writes every byte: the system may take only some of them at a time, and says why only at the next try. */
-const writeAll = async (handle: FileHandle, buffers: Buffer[], position: number): Promise<void> => {
+const writeAll = async (handle: WriteTarget, buffers: Buffer[], position: number): Promise<void> => {
   for (let rest = buffers, at = position; rest.length > 0;) {
     const { bytesWritten } = await handle.writev(rest, at);
     at += bytesWritten;

@@ -9,8 +9,8 @@ import { sourceThrough } from '../streams/source-through.ts';
 export interface Segment extends ContentRange {
   /** Its bytes; may lend them. */
   readonly source: Source;
-  /** The digests of its blocks, if it comes verified; as `BlockDigests` has them. */
-  readonly digest$?: BlockDigests['digest$'];
+  /** The digests of its blocks, if it comes verified; as `BlockDigests.withHoles$` has them. */
+  readonly digest$?: BlockDigests['withHoles$'];
 }
 
 /** Where a content goes that comes in segments: subscribes each of them once, and completes as a `Sink` does. */

@@ -55,7 +55,7 @@ describe('content', () => {
     const digest = sha256('Hello, world');
     for (let size = 1; size <= wire.length; size += 1)
       assert.deepEqual(readAll(wire, size), [
-        { bytes: Buffer.from('Hello, world'), digest, proof: { bytes: 12, digest } },
+        { bytes: Buffer.from('Hello, world'), digest, isLast: true, proof: { bytes: 12, digest } },
       ]);
   });
 
@@ -113,7 +113,7 @@ describe('content', () => {
         [undefined, 'DIGEST_MISMATCH', undefined],
       );
       assert.equal(blocks[2]?.digest, sha256(rest));
-      assert.deepEqual([blocks[2].proof, blocks[2].failed], [undefined, blocks[1]?.broken]);
+      assert.deepEqual([blocks[2].isLast, blocks[2].proof], [true, undefined]);
     });
 
     it('is refused with a short block in the middle, or a block that is too long', () => {

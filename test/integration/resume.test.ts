@@ -3,7 +3,7 @@ import { appendFile, readFile, readdir, truncate, utimes, writeFile } from 'node
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { lastValueFrom, tap } from 'rxjs';
-import { type Client, formatPath } from '../../lib/index.ts';
+import { type Client, LocalFolderStore, type Store, formatPath } from '../../lib/index.ts';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { PART_PREFIX } from '../../lib/protocol/path.ts';
 import { type Scene, type SceneOptions, startScene } from '../faults/scene.ts';
@@ -222,6 +222,39 @@ describe('a block that is broken on the way', () => {
       const transfer = await startTransfer(test, direction, { plan });
       await failsWith('DIGEST_MISMATCH', lastValueFrom(transfer.run({ resume: false })));
     });
+
+  it('ends the transfer at once where the store could not fill its place later', async (test) => {
+    const folder = await LocalFolderStore.open(await temporaryFolder(test));
+    const store: Store = {
+      list: (path) => folder.list(path),
+      stat: (path) => folder.stat(path),
+      open: (path) => folder.open(path),
+      kept: (path) => folder.kept(path),
+      begin: async (path, options) => {
+        const part = await folder.begin(path, options);
+        return {
+          content: part.content,
+          commit: () => part.commit(),
+          discard: () => part.discard(),
+          suspend: () => part.suspend(),
+        };
+      },
+      remove: (path) => folder.remove(path),
+      makeFolder: (path) => folder.makeFolder(path),
+      removeFolder: (path, options) => folder.removeFolder(path, options),
+      move: (from, to) => folder.move(from, to),
+      space: () => folder.space(),
+    };
+    const plan = [
+      breaking('up', 1),
+      { when: 'data', nth: 0, direction: 'up', at: 11 * MIB, fault: { type: 'stop' } } as const,
+    ];
+    const scene = await startScene(test, { plan, serve: { store } });
+    const source = join(scene.local, 'source');
+    await writeFile(source, CONTENT);
+    await failsWith('DIGEST_MISMATCH', lastValueFrom(scene.client.upload(source, ['file'])));
+    await until('what came before it', async () => (await keptBytes(folder.root, 'file')) === MIB);
+  });
 
   it('gives none of its bytes to a pipeline of the user’s own', async (test) => {
     const scene = await startTransfer(test, 'down', { plan: [breaking('down', 2)] });

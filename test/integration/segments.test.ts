@@ -163,6 +163,33 @@ describe('a file in segments with a block that is broken on the way', () => {
     });
 });
 
+describe('a file in segments of which one has a broken block while another stands still', () => {
+  for (const direction of DIRECTIONS)
+    it(`is given up as stalled (${direction})`, async (test) => {
+      const plan = [breaking(direction, 0, { type: 'stop' }), breaking(direction, 1, { type: 'corrupt' }, 5 * MIB)];
+      const limits = { quietMs: 200, stallMs: 1000 };
+      const transfer = await startTransfer(test, direction, { plan, serve: { limits }, connect: { stallMs: 1000 } });
+      await failsWith('STALLED', lastValueFrom(transfer.run({ segments: 2 })));
+    });
+});
+
+describe('a file with many holes', () => {
+  for (const direction of DIRECTIONS)
+    it(`has one of its missing blocks sent again when that is broken on the way (${direction})`, async (test) => {
+      const content = pattern(25 * MIB);
+      const transfer = await startTransfer(test, direction, {
+        content,
+        plan: [breaking(direction, 0, { type: 'corrupt' }, 100_000)],
+        connect: { retries: 1 },
+      });
+      const there = Array.from({ length: 12 }, (_, index) => [(2 * index + 1) * MIB, (2 * index + 2) * MIB] as const);
+      await leaveRuns(transfer.folder, 'file', content, there);
+      await lastValueFrom(transfer.run());
+      assert.equal(await assertArrived(transfer, content), 24 * MIB);
+      assert.equal(transfer.wire().length, 14);
+    });
+});
+
 describe('a file in segments that is cancelled', () => {
   const STOP = { type: 'stop' } as const;
 

@@ -9,7 +9,7 @@ import { sourceThrough } from '../../streams/source-through.ts';
 import { type Leftover, leadingPart } from '../../transfer/checkpoints.ts';
 import { besideRanges } from '../../transfer/ranges.ts';
 import type { Download, DownloadSegments, Reply, Upload, UploadSegments } from '../session.ts';
-import { ArrivingBlocks } from './arriving-blocks.ts';
+import { ArrivingBlocks, Gaps } from './arriving-blocks.ts';
 import { receiveContent, sendContent } from './content.ts';
 import type { Accepted, ContentProof, Request } from './messages.ts';
 import { receiveSegments, sendSegments } from './segment-content.ts';
@@ -57,8 +57,8 @@ export class ClientFileTransfer {
   ): Observable<Progress> {
     const { size, modified, mode } = assertTold(entry);
     assertAsAsked({ offset, size, modified }, words.resume);
-    const mayHaveHoles = this.#mayAsk(segments, true) !== undefined;
-    const blocks = new ArrivingBlocks({ algorithm: this.#requests.digestName, mayHaveHoles });
+    const gaps = segments && this.#requests.mayBeInSegments ? new Gaps() : undefined;
+    const blocks = new ArrivingBlocks(this.#requests.digestName, gaps);
     const options = { ...this.#requests.content(pulse, offset, onProof), size, blocks };
     return socket$.pipe(
       waitForReason('receiving'),

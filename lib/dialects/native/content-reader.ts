@@ -30,13 +30,17 @@ export interface ArrivedBlock {
   readonly digest: string;
   /** There if these are not the bytes that were sent. */
   readonly broken?: SluiceError;
-  /** What the whole content was, if this is its last block. */
+  readonly isLast: boolean;
+  /** What the whole content was, with the last block, if none is broken. */
   readonly proof?: ContentProof;
-  /** There instead of the proof if the content is not whole: the sender could not read on, or a block is broken. */
+  /** With the last block, if the sender could not read on: the content is not whole. */
   readonly failed?: SluiceError;
 }
 
-/** Takes one content from its wire form, and tells of each block whether it is as it was sent. Pure; holds one block and a trailer. */
+/**
+ * Takes one content from its wire form, and tells of each block whether it is as it was sent. Pure; holds one block and a
+ * trailer.
+ */
 export class ContentReader {
   readonly #options: ContentReaderOptions;
   readonly #content: ContentDigest;
@@ -45,7 +49,7 @@ export class ContentReader {
   #filled = 0;
   #bytes: number;
   #trailerPieces: Buffer[] | undefined;
-  #broken: SluiceError | undefined;
+  #isBroken = false;
 
   constructor(options: ContentReaderOptions) {
     this.#options = options;
@@ -113,8 +117,8 @@ export class ContentReader {
     const digest = this.#digest.finish();
     this.#content.add(digest);
     const broken = digest === trailer.digest ? undefined : this.#brokenBlock(bytes, digest, trailer);
-    this.#broken ??= broken;
-    return { bytes, digest, ...(broken && { broken }), ...this.#end(trailer) };
+    this.#isBroken ||= broken !== undefined;
+    return { bytes, digest, ...(broken && { broken }), isLast: !trailer.more, ...this.#end(trailer) };
   }
 
   #assertPlace(bytes: Buffer, trailer: Trailer): void {
@@ -128,17 +132,17 @@ export class ContentReader {
   }
 
   #brokenBlock(bytes: Buffer, digest: string, trailer: Trailer): SluiceError {
+    const range = `${this.#bytes - bytes.length} to ${this.#bytes}`;
     return new VerificationError(
       'DIGEST_MISMATCH',
-      `bytes ${this.#bytes - bytes.length} to ${this.#bytes} were changed on their way: ${this.#options.digestName} ${digest} in place of ${trailer.digest}`,
+      `bytes ${range} were changed on their way: ${this.#options.digestName} ${digest} in place of ${trailer.digest}`,
     );
   }
 
   /** What the content was, behind its last block. */
   #end({ more, failed }: Trailer): Pick<ArrivedBlock, 'proof' | 'failed'> {
     if (failed) return { failed: remoteError(failed) };
-    if (more) return {};
-    if (this.#broken) return { failed: this.#broken };
+    if (more || this.#isBroken) return {};
     return { proof: { bytes: this.#bytes, digest: this.#content.finish() } };
   }
 }

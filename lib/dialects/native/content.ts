@@ -64,9 +64,9 @@ export const sendContent =
   };
 
 /**
- * A data connection as the place where one content comes from: every byte that it emits is verified, for it holds each
- * block, of 1 MiB, until it was compared with the sender's digest. Where `blocks` let a broken one pass, its bytes come as
- * they arrived, to keep the others in their places.
+ * A data connection as the place where one content comes from: holds each block, of 1 MiB, until it was compared with the
+ * sender's digest, and emits those that are verified. A broken one is emitted only where `blocks` leaves it out and lets the
+ * content go on: its bytes keep the others in their places.
  *
  * Completes only after a last block that agrees with the sender's, if none was broken. Errors with `CLOSED_EARLY` when the
  * connection ends before that, with `SIZE_MISMATCH`, `DIGEST_MISMATCH` and frame errors.
@@ -100,8 +100,8 @@ const receive = (
   { pulse, onProof, blocks, offset = 0, ...options }: ReceiveOptions,
   open$: Observable<boolean>,
   allocate: (bytes: number) => Buffer,
-): Observable<Buffer> =>
-  new Observable((subscriber) => {
+): Observable<Buffer> => {
+  const content$ = new Observable<Buffer>((subscriber) => {
     const reader = new ContentReader({ ...options, offset, allocate });
     subscriber.add(restWhileClosed(pulse, open$));
     return fromReadable(socket)(open$)
@@ -116,10 +116,10 @@ const receive = (
             if (block === undefined) return;
             blocks.add(block);
             if (block.bytes.length > 0) subscriber.next(block.bytes);
-            const { proof, failed } = block;
+            const { isLast, proof, failed } = block;
             if (failed !== undefined) throw failed;
-            if (proof === undefined) return;
-            onProof(proof);
+            if (!isLast) return;
+            if (proof !== undefined) onProof(proof);
             pulse.ended(true);
             subscriber.complete();
           } catch (error) {
@@ -130,6 +130,8 @@ const receive = (
         complete: () => subscriber.error(dataConnectionLost()),
       });
   });
+  return concat(content$, blocks.end$);
+};
 
 /** While a receiver's own pipeline takes nothing, the rest is this side's. */
 export const restWhileClosed = (pulse: ContentPulse, open$: Observable<boolean>): Subscription => {

@@ -1,23 +1,10 @@
 import type { Socket } from 'node:net';
-import {
-  BehaviorSubject,
-  type MonoTypeOperatorFunction,
-  type Observable,
-  catchError,
-  concat,
-  ignoreElements,
-  mergeMap,
-  pipe,
-  takeUntil,
-  takeWhile,
-  tap,
-  throwError,
-} from 'rxjs';
+import { type MonoTypeOperatorFunction, type Observable, mergeMap, takeUntil } from 'rxjs';
 import type { ContentRange } from '../../store/checkpoint.ts';
 import type { Progress, Sink } from '../../streams/flow.ts';
 import { sourceThrough } from '../../streams/source-through.ts';
 import { type Segment, pumpSegments } from '../../transfer/segments.ts';
-import { ArrivingBlocks } from './arriving-blocks.ts';
+import { ArrivingBlocks, Gaps } from './arriving-blocks.ts';
 import { ContentDigest } from './content-digest.ts';
 import { type ContentOptions, receiveContentOver, sendContent } from './content.ts';
 import type { ContentProof } from './messages.ts';
@@ -55,37 +42,13 @@ export const sendSegments = (segments: readonly Segment[], options: SegmentOptio
  */
 export const receiveSegments = (options: SegmentOptions, failing: MonoTypeOperatorFunction<Buffer>): Segment[] => {
   const contentOf = contentsOf(options);
-  const { ranges, digestName: algorithm } = options;
-  const endingTogether = endTogether(ranges.length);
+  const { ranges, digestName } = options;
+  const gaps = new Gaps(ranges.length);
   return ranges.map((range, index) => {
-    const blocks = new ArrivingBlocks({ algorithm, mayHaveHoles: true, segments: ranges.length });
+    const blocks = new ArrivingBlocks(digestName, gaps);
     const content = receiveContentOver(options.socketOf(index), { ...contentOf(index), size: range.end, blocks });
-    return {
-      ...range,
-      source: sourceThrough(content, pipe(endingTogether(blocks), failing)),
-      digest$: blocks.digest$,
-    };
+    return { ...range, source: sourceThrough(content, failing), digest$: blocks.withHoles$ };
   });
-};
-
-/** For each of so many contents: what lets it fail with its broken blocks only when all have come to their ends. */
-const endTogether = (count: number): ((blocks: ArrivingBlocks) => MonoTypeOperatorFunction<Buffer>) => {
-  const running$ = new BehaviorSubject(count);
-  const end = () => running$.next(running$.value - 1);
-  const allEnded$ = running$.pipe(
-    takeWhile((running) => running > 0),
-    ignoreElements(),
-  );
-  return (blocks) =>
-    pipe(
-      tap<Buffer>({ complete: end }),
-      catchError((error: unknown) => {
-        const failed$ = throwError(() => error);
-        if (error !== blocks.firstHole) return failed$;
-        end();
-        return concat(allEnded$, failed$);
-      }),
-    );
 };
 
 /** What each segment's content is told: its own place and pulse, and a share in the proof of the whole. */

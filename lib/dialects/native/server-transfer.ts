@@ -8,7 +8,7 @@ import { sourceThrough } from '../../streams/source-through.ts';
 import type { Leftover } from '../../transfer/checkpoints.ts';
 import type { TreeSink, TreeSource } from '../../transfer/tree.ts';
 import type { ArrivingContent, DownloadSegments, UploadSegments } from '../session.ts';
-import { ArrivingBlocks } from './arriving-blocks.ts';
+import { ArrivingBlocks, Gaps } from './arriving-blocks.ts';
 import { type ContentOptions, receiveContentOver, sendContent } from './content.ts';
 import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeers, awaitPeer, connectData } from './data-connections.ts';
@@ -42,7 +42,7 @@ export class ServerTransfer {
     this.#options = options;
     this.#request = request;
     this.#running = running;
-    this.blocks = new ArrivingBlocks({ algorithm: options.digestName, mayHaveHoles: this.#segments !== undefined });
+    this.blocks = new ArrivingBlocks(options.digestName, this.#segments === undefined ? undefined : new Gaps());
   }
 
   /** What the client of a get says that it has. */

@@ -91,7 +91,7 @@ export class TreeReader {
     // Others than small files go on where they are broken, which takes a connection of their own.
     if (broken !== undefined && !this.#isSmall) throw broken;
     this.#broken ??= broken;
-    const isLast = block.proof !== undefined || block.failed !== undefined;
+    const { isLast } = block;
     // Whether a file comes in one piece or in several is known by its size, and counted so by who takes it.
     if (!isLast && this.#left === 0)
       throw new ProtocolError('STATE_UNEXPECTED', 'a block that has the last byte of its file says that more follows');
