@@ -9,6 +9,9 @@ export const MAX_SEGMENT_BYTES = 255;
 /** Names of unfinished transfers begin so; no peer can name, list or reach them. */
 export const PART_PREFIX = '.sluice-part-';
 
+// Of the longest characters there are, which have three bytes in each unit.
+const MAX_SHOWN = MAX_SEGMENT_BYTES / 3;
+
 // eslint-disable-next-line no-control-regex -- control characters are exactly what is refused here
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f/\\\u2028\u2029]/u;
 
@@ -53,6 +56,14 @@ export const resolvePath = (text: string, from: RemotePath = []): RemotePath => 
   }
   return checkPath(path);
 };
+
+/** Why a name that stands in a folder can be in no path. */
+export const unspeakable = (name: string): FileError =>
+  new FileError('PATH_INVALID', `${JSON.stringify(name)}: ${objection(name) ?? 'the name is not valid Unicode'}`);
+
+/** Such a name as one that can, to show where it stands. */
+export const speakable = (name: string): string =>
+  name.replace(new RegExp(FORBIDDEN, 'gu'), '\uFFFD').slice(0, MAX_SHOWN);
 
 const objection = (segment: string): string | undefined => {
   if (segment === '') return 'an empty name is not allowed';

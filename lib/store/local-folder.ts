@@ -72,18 +72,25 @@ export class LocalFolderStore implements Store {
   }
 
   /** Names that no request could carry, and part files, are left out. */
-  async *list(path: RemotePath): AsyncGenerator<Entry, void, undefined> {
+  async *list(path: RemotePath, leftOut?: (name: string) => void): AsyncGenerator<Entry, void, undefined> {
     const few = await folderThread.do('list', { root: this.root, names: path }, { atMost: FEW });
-    if (few !== undefined) yield* few.filter(({ name }) => isListed(name));
-    else yield* this.#listAny(path);
+    if (few === undefined) return yield* this.#listAny(path, leftOut);
+    for (const name of few.unread) tellUndecoded(name, leftOut);
+    yield* few.entries.filter(({ name }) => isListed(name, leftOut));
   }
 
-  async *#listAny(path: RemotePath): AsyncGenerator<Entry, void, undefined> {
+  async *#listAny(path: RemotePath, leftOut?: (name: string) => void): AsyncGenerator<Entry, void, undefined> {
     const act = 'cannot read folder';
     const folder = await namingErrors(this.#gate.show(path), act, () => this.#gate.openFolder(path));
     try {
       const names = await namingErrors(this.#gate.show(path), act, () => opendir(folder.location, { bufferSize: 256 }));
-      yield* inBatches(names, (batch) => this.#entriesOf(path, folder, batch.filter(isListed)));
+      yield* inBatches(names, async (batch) => {
+        const listed = batch.filter((name) => isListed(name, leftOut));
+        const entries = await this.#entriesOf(path, folder, listed);
+        const read = new Set(entries.map(({ name }) => name));
+        for (const name of listed) if (!read.has(name)) tellUndecoded(name, leftOut);
+        return entries;
+      });
     } finally {
       await folder.handle.close();
     }
@@ -289,14 +296,20 @@ export class LocalFolderStore implements Store {
 
 const isAFolder = (shownPath: string) => new FileError('NOT_A_FILE', `${shownPath}: is a folder, not a file`);
 
-const isListed = (name: string): boolean => {
+const isListed = (name: string, leftOut?: (name: string) => void): boolean => {
   if (name.startsWith(PART_PREFIX)) return false;
   try {
     checkSegment(name);
     return true;
   } catch {
+    leftOut?.(name);
     return false;
   }
+};
+
+/** Tells of a name that leads to nothing where that is since it is not Unicode, and not because it is gone. */
+const tellUndecoded = (name: string, leftOut?: (name: string) => void): void => {
+  if (name.includes('\uFFFD')) leftOut?.(name);
 };
 
 const entriesOf = async (folder: Folder, names: readonly string[]): Promise<Entry[]> => {
@@ -338,10 +351,11 @@ const removeLeftovers = async (location: string): Promise<void> => {
 const OPEN_REAL_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 /** Removes everything in a folder, going down through held folders only, so that no link is ever followed. */
-const emptyFolder = async (location: string): Promise<void> => {
+const emptyFolder = async (location: string | Buffer): Promise<void> => {
   await inRealFolder(location, async (held) => {
-    for await (const dirent of await opendir(held)) {
-      const child = `${held}/${dirent.name}`;
+    // As bytes: a name that is not Unicode would not be found by its text.
+    for await (const dirent of await opendir(held, { encoding: 'buffer' as BufferEncoding })) {
+      const child = Buffer.concat([Buffer.from(`${held}/`), Buffer.from(dirent.name)]);
       if (!dirent.isDirectory()) await unlink(child);
       else {
         await emptyFolder(child);
@@ -352,10 +366,10 @@ const emptyFolder = async (location: string): Promise<void> => {
 };
 
 /** Does something in a folder that is held meanwhile and is no link. */
-const inRealFolder = async (location: string, use: (held: string) => Promise<void>): Promise<void> => {
+const inRealFolder = async (location: string | Buffer, use: (held: string) => Promise<void>): Promise<void> => {
   const handle = await open(location, OPEN_REAL_FOLDER);
   try {
-    await use(heldLocation(handle, location));
+    await use(heldLocation(handle, location.toString()));
   } finally {
     await handle.close();
   }

@@ -12,9 +12,9 @@ import type { BlockDigests, Checkpoint, ContentIdentity, ContentRange } from './
 export interface Store {
   /**
    * The entries of a folder in the store's own order, read as they are asked for, or a few hundred ahead; ending early frees
-   * the folder.
+   * the folder. Names that no path can carry have no entry; `leftOut` is told of each.
    */
-  list(path: RemotePath): AsyncIterable<Entry>;
+  list(path: RemotePath, leftOut?: (name: string) => void): AsyncIterable<Entry>;
 
   /** What is there. A link that stays inside the store is followed. */
   stat(path: RemotePath): Promise<Entry>;

@@ -23,8 +23,9 @@ const READS_IN_FLIGHT = 3;
  * The bytes of an open file between two offsets, by positioned reads of 512 KiB, three in flight, emitted in order.
  *
  * The handle stays the caller's: unsubscribing waits for nothing and closes nothing, but reads in flight still land in
- * buffers that are then dropped. Each has its turn as `contentAccess` gives it. Errors with
- * `SOURCE_CHANGED` if the file ends before `end`, and with the system's reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of memory over and over.
+ * buffers that are then dropped. Each has its turn as `contentAccess` gives it. Errors with `SOURCE_CHANGED` if the file ends
+ * before `end`, and with the system's reason otherwise. Holds up to 1.5 MiB beyond the sink's bound; lent, the same pieces of
+ * memory over and over.
  */
 export const readFile = (handle: FileHandle, range: FileRange, name: string): LendingSource =>
   Object.assign((open$: Observable<boolean>) => read(handle, range, name, open$, fresh), {

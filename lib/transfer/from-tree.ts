@@ -2,7 +2,7 @@ import { UnsupportedError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
 import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import type { Entry } from '../protocol/entry.ts';
-import { type RemotePath, foldName, formatPath, lookalike } from '../protocol/path.ts';
+import { type RemotePath, foldName, formatPath, lookalike, speakable, unspeakable } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
 import { fromPull } from '../streams/from-pull.ts';
 import { fromStore } from './from-store.ts';
@@ -27,7 +27,7 @@ export interface FromTreeOptions {
 
 /**
  * A folder of a store and all that is in it, folder by folder in the store's own order. Files are opened when their
- * content is subscribed. Links and devices come as failed items, and so does a folder that cannot be listed, except the
+ * content is subscribed. Links, devices and names that no path can carry come as failed items, and so does a folder that cannot be listed, except the
  * tree's own root, which fails the whole. Holds the names of the folders that are still to be read.
  */
 export const fromTree =
@@ -39,10 +39,11 @@ async function* walk(store: ReadableStore, root: RemotePath, options: FromTreeOp
   const folders: RemotePath[] = [[]];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const found: RemotePath[] = [];
+    const leftOut: string[] = [];
     try {
       const isWanted = await options.wanted?.(folder);
       const names = options.distinct ? new Set<string>() : undefined;
-      for await (const entry of store.list([...root, ...folder])) {
+      for await (const entry of store.list([...root, ...folder], (name) => leftOut.push(name))) {
         const path = [...folder, entry.name];
         const name = foldName(entry.name);
         if (names?.has(name)) {
@@ -56,6 +57,8 @@ async function* walk(store: ReadableStore, root: RemotePath, options: FromTreeOp
         } else if (entry.kind !== 'file') yield { kind: 'failed', path, error: notCopied(entry, path) };
         else if (isWanted?.(entry) ?? true) yield fileItem(store, root, path, entry, options);
       }
+      for (const name of leftOut)
+        yield { kind: 'failed', path: [...folder, speakable(name)], error: unspeakable(name) };
     } catch (error) {
       if (folder.length === 0 || options.isFatal?.(error)) throw error;
       yield { kind: 'failed', path: folder, error: sluiceError(error) };

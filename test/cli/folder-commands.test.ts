@@ -93,6 +93,16 @@ describe('sluice mkdir, mv, rm and rmdir', () => {
     assert.deepEqual(await readdir(root), []);
   });
 
+  it('take a slash behind a name for a folder, which a file does not become', async (test) => {
+    const { run, url, there } = await start(test);
+    await writeFile(there('file'), '');
+    await mkdir(there('old'));
+    assertFailed(await run('mv', url('file'), url('new/')), 5, 'NOT_FOUND');
+    assert.equal((await run('mv', url('old'), url('new/'))).code, 0);
+    assert.equal((await run('mv', url('file'), url('new/'))).code, 0);
+    assert.deepEqual(await readdir(there('new')), ['file']);
+  });
+
   it('remove a folder with all that is in it for -r only', async (test) => {
     const { run, url, root, there } = await start(test);
     await mkdir(there('deep', 'er'), { recursive: true });

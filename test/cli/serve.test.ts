@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { truncate, writeFile } from 'node:fs/promises';
+import { readFile, readdir, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
@@ -178,6 +178,20 @@ describe('sluice serve', () => {
         .map((line) => [line['bytes'], line['outcome']]),
       [[LARGE, 'completed']],
     );
+  });
+
+  it('lets a client whose transfer ends meanwhile leave with 0', async (test) => {
+    const { server, root, port } = await listening(test);
+    const client = new CliProcess(test, ['put', '-', `sluice://127.0.0.1:${port}/file`]);
+    client.write('half');
+    await until('an upload that has begun', async () => (await readdir(root)).length === 1);
+    server.kill('SIGINT');
+    await server.stderr.waitFor(/"msg":"stopping/);
+    client.end(' and the rest');
+    const { code, stderr } = await client.exited;
+    assert.deepEqual([code, /sluice: /.test(stderr)], [0, false]);
+    assert.equal(await readFile(join(root, 'file'), 'utf8'), 'half and the rest');
+    await server.exited;
   });
 
   it('ends at once at the second Ctrl-C, with 130', async (test) => {

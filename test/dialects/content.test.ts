@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ContentReader, type ArrivedBlock } from '../../lib/dialects/native/content-reader.ts';
+import { type ArrivedBlock, ContentReader } from '../../lib/dialects/native/content-reader.ts';
 import { ContentWriter } from '../../lib/dialects/native/content-writer.ts';
 import { BLOCK_BYTES } from '../../lib/protocol/block.ts';
 import { FrameDecoder } from '../../lib/protocol/frame-decoder.ts';

@@ -322,6 +322,14 @@ for (const direction of ['download', 'upload'] as const) {
       await assertSameTree(scene);
     });
 
+    it('tells of names that cannot be carried, and counts them as failed', async (test) => {
+      const scene = await startScene(test, direction, { good: 'a', 'sub/back\\slash': 'b' });
+      await writeFile(Buffer.concat([Buffer.from(join(scene.from, 'bad')), Buffer.from([0xff])]), 'c');
+      const outcome = await runTree(scene.move());
+      assert.deepEqual(countsOf(outcome), { state: 'completed', files: 1, skipped: 0, failed: 2 });
+      assert.deepEqual(outcome.problems, ['bad\uFFFD PATH_INVALID', 'sub/back\uFFFDslash PATH_INVALID']);
+    });
+
     it('has only those of its small files sent again that are broken on the way', async (test) => {
       const files = { ...Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`${index}`, pattern(60_000)])) };
       const scene = await startScene(test, direction, files, { dataPorts: 'same' });

@@ -311,6 +311,14 @@ describe('LocalFolderStore', () => {
       assert.deepEqual(await readdir(at('pub')), ['file']);
     });
 
+    it('removes all that is in a folder, also what no path can name', async (test) => {
+      const { root, store } = await world(test);
+      await writeFile(Buffer.concat([Buffer.from(join(root, 'pub', 'bad')), Buffer.from([0xff])]), '');
+      await mkdir(join(root, 'pub', 'back\\slash'));
+      await store.removeFolder(['pub'], { recursive: true });
+      assert.ok(!(await readdir(root)).includes('pub'));
+    });
+
     it('leaves a folder that is not empty unless asked for all of it', async (test) => {
       const { store, at } = await world(test);
       await assert.rejects(store.removeFolder(['pub'], { recursive: false }), { code: 'FOLDER_NOT_EMPTY' });

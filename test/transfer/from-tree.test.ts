@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { type Entry, FileError, LocalFolderStore, Valve } from '../../lib/index.ts';
@@ -55,6 +55,19 @@ describe('fromTree', () => {
     };
     const items = await itemsOf(store, { assertFree });
     assert.deepEqual(items.map(shown).sort(), ['failed busy BUSY', 'failed link UNSUPPORTED', 'file free']);
+  });
+
+  it('tells of names that no path can carry, where they stand', async (test) => {
+    const { store } = await storeWith(test, { good: 'a', 'sub/back\\slash': 'b', 'tab\t/inside': 'c' });
+    const latin = Buffer.concat([Buffer.from(`${store.root}/tree/bad`), Buffer.from([0xff])]);
+    await writeFile(latin, 'd');
+    assert.deepEqual((await itemsOf(store)).map(shown).sort(), [
+      'failed bad\uFFFD PATH_INVALID',
+      'failed sub/back\uFFFDslash PATH_INVALID',
+      'failed tab\uFFFD PATH_INVALID',
+      'file good',
+      'folder sub',
+    ]);
   });
 
   it('leaves out files that are not wanted, and no folder', async (test) => {

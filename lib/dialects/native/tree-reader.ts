@@ -4,7 +4,7 @@ import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
 import { type RemotePath, checkPath, foldName, formatPath, lookalike } from '../../protocol/path.ts';
 import { ContentDigest } from './content-digest.ts';
-import { ContentReader, type ContentReaderOptions, type ArrivedBlock } from './content-reader.ts';
+import { type ArrivedBlock, ContentReader, type ContentReaderOptions } from './content-reader.ts';
 import { type ContentProof, type TreeHeader, decodeTreeHeader } from './messages.ts';
 
 const MAX_HEADER = 64 * 1024;
@@ -28,8 +28,9 @@ export type TreePart =
 
 /**
  * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. A small file
- * that is broken on the way is left out, and the tree fails with it at its end. Throws at paths that are not valid or come twice. What differs from another path only by case, or is in such a folder, is refused
- * alone, its content dropped: on some systems they are one file. Pure; holds one block, one header, and each path.
+ * that is broken on the way is left out, and the tree fails with it at its end. Throws at paths that are not valid or come
+ * twice. What differs from another path only by case, or is in such a folder, is refused alone, its content dropped: on some
+ * systems they are one file. Pure; holds one block, one header, and each path.
  */
 export class TreeReader {
   readonly #options: TreeReaderOptions;

@@ -35,7 +35,11 @@ export interface FolderJobs {
   /** What names of the folder are; those that are gone are left out. */
   readonly entries: { readonly asks: { readonly of: readonly string[] }; readonly gives: Entry[] };
   /** What is in the folder, part files too, if it is no more than `atMost`. */
-  readonly list: { readonly asks: { readonly atMost: number }; readonly gives: Entry[] };
+  readonly list: {
+    readonly asks: { readonly atMost: number };
+    /** `unread` are the names of what was not there any more, or cannot be reached by its name. */
+    readonly gives: { readonly entries: Entry[]; readonly unread: readonly string[] };
+  };
   /** Whether an older try at a file has left a part. */
   readonly hasKept: { readonly asks: { readonly name: string }; readonly gives: boolean };
   /** Makes a folder unless it is there. */
@@ -86,7 +90,7 @@ const doJob = (folder: HeldFolder, job: FolderJob): JobGives<JobType> => {
     case 'entries':
       return entriesOf(location, job.of);
     case 'list':
-      return entriesOf(location, fewNames(location, job.atMost));
+      return listFew(location, job.atMost);
     case 'hasKept':
       return folder.hasKept(job.name);
     case 'ensureFolder':
@@ -165,6 +169,13 @@ class HeldFolder {
 /** Those that are gone are left out, and those that are not Unicode. */
 const entriesOf = (folder: string, names: readonly string[]): Entry[] =>
   names.flatMap((name) => attempt(() => entryOf(name, lstatSync(`${folder}/${name}`))) ?? []);
+
+const listFew = (folder: string, atMost: number): JobGives<'list'> => {
+  const names = fewNames(folder, atMost);
+  const entries = entriesOf(folder, names);
+  const read = new Set(entries.map(({ name }) => name));
+  return { entries, unread: names.filter((name) => !read.has(name)) };
+};
 
 const fewNames = (folder: string, atMost: number): string[] => {
   const opened = opendirSync(folder, { bufferSize: atMost });

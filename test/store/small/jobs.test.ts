@@ -149,7 +149,7 @@ describe('jobs in folders', () => {
     await writeFile(at(keptName('file')), '');
     const namesIn = (...asks: [atMost: number, folder?: string[]]) =>
       doJob('list', { atMost: asks[0] }, asks[1])
-        ?.map(({ name }) => name)
+        ?.entries.map(({ name }) => name)
         .sort();
     assert.deepEqual(namesIn(3), [keptName('file'), 'file', 'link']);
     assert.deepEqual([namesIn(2), namesIn(3, ['out']), namesIn(3, ['gone'])], [undefined, undefined, undefined]);
