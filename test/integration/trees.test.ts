@@ -322,6 +322,14 @@ for (const direction of ['download', 'upload'] as const) {
       await assertSameTree(scene);
     });
 
+    it('counts the bytes of what is kept, and not of what is refused', async (test) => {
+      const scene = await startScene(test, direction, { one: 'one', other: pattern(100_000), large: pattern(3 * MIB) });
+      for (const name of ['other', 'large']) await mkdir(join(scene.to, name), { recursive: true });
+      const outcome = await runTree(scene.move());
+      assert.deepEqual(countsOf(outcome), { state: 'completed', files: 1, skipped: 0, failed: 2 });
+      assert.equal(outcome.last.bytes, 3);
+    });
+
     it('tells of names that cannot be carried, and counts them as failed', async (test) => {
       const scene = await startScene(test, direction, { good: 'a', 'sub/back\\slash': 'b' });
       await writeFile(Buffer.concat([Buffer.from(join(scene.from, 'bad')), Buffer.from([0xff])]), 'c');

@@ -53,11 +53,11 @@ export class ClientTreeTransfer {
       }
       if (reply.type === 'completed') {
         const { bytes, files = 0 } = assertSame(reply, sent);
-        const { skipped = 0, failed: notKept = 0 } = reply;
+        const { skipped = 0, failed: notKept = 0, kept = bytes } = reply;
         const failed = count.failed + refused;
         return of<Reply>({
           type: 'tree-completed',
-          bytes,
+          bytes: kept,
           files: Math.max(0, files - notKept - skipped),
           skipped,
           failed,

@@ -146,6 +146,7 @@ const REPLIES = v.variant('type', [
     files: v.optional(count),
     skipped: v.optional(count),
     failed: v.optional(count),
+    kept: v.optional(count),
   }),
   message('problem', { id, path, code: text, message: v.string() }),
   message('skipped', { id }),

@@ -273,9 +273,10 @@ export class ServerConversation {
         return control.send({ type: 'completed', id, ...proof });
       case 'tree-completed': {
         if (proof === undefined) throw new InternalError('a tree completed without its proof');
-        const { files, skipped } = reply;
+        const { files, bytes, skipped } = reply;
         const failed = (proof.files ?? 0) - files - skipped;
-        const counts = type === 'put-tree' ? { ...(skipped > 0 && { skipped }), ...(failed > 0 && { failed }) } : {};
+        const left = { ...(skipped > 0 && { skipped }), ...(failed > 0 && { failed }) };
+        const counts = type === 'put-tree' && skipped + failed > 0 ? { ...left, kept: bytes } : {};
         return control.send({ type: 'completed', id, ...proof, ...counts });
       }
       case 'tree-progress': {
