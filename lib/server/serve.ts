@@ -46,8 +46,8 @@ import { type CheckedServeOptions, type ServeOptions, checkServeOptions } from '
  * Emits what happens on it, first `listening` for each of its ports. Cold: each subscription is a server of its own.
  * Completes only after `stop` was aborted and what ran has ended or `graceMs` is over. Errors with `OPTION_INVALID`,
  * `NOT_FOUND` (no such folder), `PERMISSION_DENIED` (it cannot be read) or `LISTEN_FAILED`; what happens in one session
- * never ends another. Unsubscribing closes every connection at once; files that were on their way are discarded. Holds 30
- * to 45 KB a session and at most 4 MiB a transfer.
+ * never ends another. Unsubscribing closes every connection at once; files that were on their way are discarded. Holds
+ * about 20 KB a session, twice that where as many have just left, and at most 4 MiB a transfer.
  *
  * @example serve({ root: './files', port: 1234 }).subscribe((event) => logger.info(event))
  */
