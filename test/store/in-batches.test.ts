@@ -7,6 +7,7 @@ import type { Entry } from '../../lib/protocol/entry.ts';
 import { inBatches } from '../../lib/store/in-batches.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
+import { until } from '../helpers/raw-peer.ts';
 
 checkLeaks();
 
@@ -35,6 +36,7 @@ describe('inBatches', () => {
     const entries = inBatches(folder, (batch) => Promise.resolve(((asked += 1), batch.map(entryOf))));
     for (const expected of [1, 3, 3]) {
       await entries.next();
+      await until('batches', () => asked >= expected);
       await sleep(50);
       assert.equal(asked, expected);
     }
