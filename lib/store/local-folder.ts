@@ -19,6 +19,7 @@ import { LocalPart } from './local-part.ts';
 import { PartHold, partsLetGo } from './part-hold.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
 import { folderThread } from './small/folder-thread.ts';
+import { undecodedNames } from './undecoded-names.ts';
 import type { JobFolder } from './small/jobs.ts';
 import { SmallFile } from './small/small-file.ts';
 import { SmallPart } from './small/small-part.ts';
@@ -75,7 +76,7 @@ export class LocalFolderStore implements Store {
   async *list(path: RemotePath, leftOut?: (name: string) => void): AsyncGenerator<Entry, void, undefined> {
     const few = await folderThread.do('list', { root: this.root, names: path }, { atMost: FEW });
     if (few === undefined) return yield* this.#listAny(path, leftOut);
-    for (const name of few.unread) tellUndecoded(name, leftOut);
+    if (leftOut) for (const name of few.undecoded) leftOut(name);
     yield* few.entries.filter(({ name }) => isListed(name, leftOut));
   }
 
@@ -87,8 +88,7 @@ export class LocalFolderStore implements Store {
       yield* inBatches(names, async (batch) => {
         const listed = batch.filter((name) => isListed(name, leftOut));
         const entries = await this.#entriesOf(path, folder, listed);
-        const read = new Set(entries.map(({ name }) => name));
-        for (const name of listed) if (!read.has(name)) tellUndecoded(name, leftOut);
+        if (leftOut) for (const name of undecodedNames(listed, entries)) leftOut(name);
         return entries;
       });
     } finally {
@@ -305,11 +305,6 @@ const isListed = (name: string, leftOut?: (name: string) => void): boolean => {
     leftOut?.(name);
     return false;
   }
-};
-
-/** Tells of a name that leads to nothing where that is since it is not Unicode, and not because it is gone. */
-const tellUndecoded = (name: string, leftOut?: (name: string) => void): void => {
-  if (name.includes('\uFFFD')) leftOut?.(name);
 };
 
 const entriesOf = async (folder: Folder, names: readonly string[]): Promise<Entry[]> => {

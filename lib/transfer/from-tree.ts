@@ -27,8 +27,9 @@ export interface FromTreeOptions {
 
 /**
  * A folder of a store and all that is in it, folder by folder in the store's own order. Files are opened when their
- * content is subscribed. Links, devices and names that no path can carry come as failed items, and so does a folder that cannot be listed, except the
- * tree's own root, which fails the whole. Holds the names of the folders that are still to be read.
+ * content is subscribed. Links, devices and names that no path can carry come as failed items, and so does a folder that
+ * cannot be listed, except the tree's own root, which fails the whole. Holds the names of the folders that are still to be
+ * read, and of one folder those that no path can carry.
  */
 export const fromTree =
   (store: ReadableStore, root: RemotePath, options: FromTreeOptions = {}): TreeSource =>

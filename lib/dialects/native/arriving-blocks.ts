@@ -91,14 +91,15 @@ export class ArrivingBlocks implements BlockDigests {
    */
   get end$(): Observable<never> {
     return defer(() => {
-      this.#gaps?.endSegment();
+      const gaps = this.#gaps;
       const broken = this.#broken;
-      return broken === undefined
-        ? EMPTY
-        : concat(
-            this.#gaps?.allEnded$ ?? EMPTY,
-            throwError(() => broken),
-          );
+      gaps?.endSegment();
+      // Without gaps no broken block got so far.
+      if (gaps === undefined || broken === undefined) return EMPTY;
+      return concat(
+        gaps.allEnded$,
+        throwError(() => broken),
+      );
     });
   }
 }

@@ -78,14 +78,7 @@ export class ClientFileTransfer {
   #takeSegments(
     accepted: Accepted,
     { pulse, failing }: Answered,
-    {
-      words,
-      have: there,
-      segments,
-    }: Pick<Download, 'segments'> & {
-      readonly words: GetWords;
-      readonly have: Checkpoint | undefined;
-    },
+    { words, have: there, segments }: Pick<Download, 'segments'> & { words: GetWords; have: Checkpoint | undefined },
     onProof: (proof: ContentProof) => void,
   ): Observable<Progress> {
     const { size, modified, mode } = assertTold(accepted.entry);

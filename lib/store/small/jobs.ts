@@ -23,6 +23,7 @@ import { type Entry, PERMISSION_BITS } from '../../protocol/entry.ts';
 import { entryOf } from '../entry-of.ts';
 import { isKeptName, keptName, passingName } from '../part-names.ts';
 import { isInside } from '../path-gate.ts';
+import { undecodedNames } from '../undecoded-names.ts';
 
 /** A folder of a store: the store's real root, and the names that lead to it from there. */
 export interface JobFolder {
@@ -37,8 +38,8 @@ export interface FolderJobs {
   /** What is in the folder, part files too, if it is no more than `atMost`. */
   readonly list: {
     readonly asks: { readonly atMost: number };
-    /** `unread` are the names of what was not there any more, or cannot be reached by its name. */
-    readonly gives: { readonly entries: Entry[]; readonly unread: readonly string[] };
+    /** `undecoded` are names that are not Unicode, and so lead to no entry. */
+    readonly gives: { readonly entries: Entry[]; readonly undecoded: readonly string[] };
   };
   /** Whether an older try at a file has left a part. */
   readonly hasKept: { readonly asks: { readonly name: string }; readonly gives: boolean };
@@ -173,8 +174,7 @@ const entriesOf = (folder: string, names: readonly string[]): Entry[] =>
 const listFew = (folder: string, atMost: number): JobGives<'list'> => {
   const names = fewNames(folder, atMost);
   const entries = entriesOf(folder, names);
-  const read = new Set(entries.map(({ name }) => name));
-  return { entries, unread: names.filter((name) => !read.has(name)) };
+  return { entries, undecoded: undecodedNames(names, entries) };
 };
 
 const fewNames = (folder: string, atMost: number): string[] => {
