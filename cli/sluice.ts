@@ -1,12 +1,7 @@
 #!/usr/bin/env node
-import { setFlagsFromString } from 'node:v8';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { createParser } from './parser.ts';
 import { Reporter } from './reporter.ts';
-
-// Node reads sockets into fresh memory, whose sum V8 takes for a reason to mark the heap step by step, again and again. This
-// heap is small and marked at once in a few milliseconds: that saves two thirds of a receiver's own processor time.
-setFlagsFromString('--no-incremental-marking');
 
 const words = process.argv.slice(2);
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { lastValueFrom } from 'rxjs';
-import { OptionError, pump, toWritable } from '../../lib/index.ts';
+import { OptionError, pumpWithin, toWritable } from '../../lib/index.ts';
 import { type RemoteUrl, parseUrl } from '../address.ts';
 import { CONNECTION_FLAGS, type ConnectionFlags, withSession } from '../connection.ts';
 import { downloadTo, isLocalFolder } from '../copy.ts';
@@ -8,6 +8,9 @@ import { defineCommand } from '../define-command.ts';
 import { Reporter } from '../reporter.ts';
 import { STANDARD_STREAM } from '../standard-stream.ts';
 import { TRANSFER_FLAGS, type TransferFlags, transferOptions, treeOptions } from '../transfer.ts';
+
+// Standard output is done with a chunk when it says so.
+const lendingPump = pumpWithin({ lend: true });
 
 interface GetArguments extends ConnectionFlags, TransferFlags {
   readonly url: string;
@@ -48,7 +51,7 @@ export const getCommand = defineCommand<GetArguments>({
 const toStandardOutput = (url: RemoteUrl, flags: GetArguments): Promise<void> => {
   if (flags.recursive) throw new OptionError('a folder cannot go to standard output: leave out -r');
   return withSession(url, flags, async (client) => {
-    const copy$ = pump(client.source(url.path), toWritable(process.stdout, { end: false }));
+    const copy$ = lendingPump(client.source(url.path), toWritable(process.stdout, { end: false }));
     await lastValueFrom(copy$, { defaultValue: undefined });
   });
 };

@@ -1,7 +1,7 @@
 import { type MonoTypeOperatorFunction, Observable, defer, ignoreElements, map, tap } from 'rxjs';
 import type { Session, Upload } from '../dialects/session.ts';
 import type { RemotePath } from '../protocol/path.ts';
-import type { Progress, Sink, Source } from '../streams/flow.ts';
+import type { LendingSource, Progress, Sink, Source } from '../streams/flow.ts';
 import type { Valve } from '../streams/valve.ts';
 
 /**
@@ -10,22 +10,40 @@ import type { Valve } from '../streams/valve.ts';
  * Completes when all of it was verified and handed on; the receipt that the server gets says just that, because what
  * the rest of the pipeline does with the bytes is the rest's affair.
  */
-export const remoteSource =
-  (session: Session, path: RemotePath): Source =>
-  (open$) =>
-    new Observable((subscriber) => {
-      // The session's own pipeline ends in a sink that hands every chunk to the outer pipeline.
-      const handOn: Sink = (valve) => (bytes$) =>
-        bytes$.pipe(
-          whileFollowing(open$, valve),
-          tap((chunk) => subscriber.next(chunk)),
-          ignoreElements(),
-        );
-      return session.execute({ type: 'download', path, to: () => handOn }).subscribe({
-        error: (error: unknown) => subscriber.error(error),
-        complete: () => subscriber.complete(),
-      });
+export const remoteSource = (session: Session, path: RemotePath): LendingSource =>
+  Object.assign((open$: Observable<boolean>) => receive(session, path, open$), {
+    lend: (valve: Valve) =>
+      receive(session, path, valve.open$, (inner) => {
+        valve.ownedBy((chunk) => inner.giveBack(chunk));
+        return (chunk) => inner.take(chunk);
+      }),
+  });
+
+/** Chunks stay the outer pipeline's, unless `lending` says how each is counted in the session's own until it comes back. */
+const receive = (
+  session: Session,
+  path: RemotePath,
+  open$: Observable<boolean>,
+  lending: (inner: Valve) => (chunk: Buffer) => void = () => () => undefined,
+): Observable<Buffer> =>
+  new Observable((subscriber) => {
+    // The session's own pipeline ends in a sink that hands every chunk to the outer pipeline.
+    const handOn: Sink = (valve) => (bytes$) => {
+      const count = lending(valve);
+      return bytes$.pipe(
+        whileFollowing(open$, valve),
+        tap((chunk) => {
+          count(chunk);
+          subscriber.next(chunk);
+        }),
+        ignoreElements(),
+      );
+    };
+    return session.execute({ type: 'download', path, to: () => handOn }).subscribe({
+      error: (error: unknown) => subscriber.error(error),
+      complete: () => subscriber.complete(),
     });
+  });
 
 /**
  * A remote file as the place where bytes go, whole or not at all.

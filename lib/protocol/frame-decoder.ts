@@ -36,6 +36,16 @@ export class FrameDecoder {
     this.#header = Buffer.alloc(headerBytes);
   }
 
+  /** Payload bytes of the frame that came last, or whose header did. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** How many of them are still to come. */
+  get left(): number {
+    return this.#left;
+  }
+
   /** Whether the bytes so far end with a whole frame. */
   get isBetweenFrames(): boolean {
     return this.#headerBytes === 0 && this.#left === 0;

@@ -24,7 +24,11 @@ export interface Progress {
  * Where bytes go: holds the bytes it has not finished in the valve, emits how far it is, and completes only when all is
  * safely accepted (flushed to the kernel, written and committed: as the sink's own text says).
  */
-export type Sink = (valve: Valve) => OperatorFunction<Buffer, Progress>;
+export interface Sink {
+  (valve: Valve): OperatorFunction<Buffer, Progress>;
+  /** Whether it gives every chunk back by the valve and reads none of it afterwards. @default false */
+  readonly givesBack?: true;
+}
 
 /** An operator that keeps bytes for later, and so has to count them in the pipeline's valve. */
 export interface HoldingOperator {

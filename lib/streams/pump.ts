@@ -17,7 +17,8 @@ export const pump = (source: Source, ...rest: readonly [...Stage[], Sink]): Obse
 export interface PumpOptions extends ValveLimits {
   /**
    * Whether the source may use the memory of a chunk again once the sink is done with it, which spares the collector
-   * 64 MiB of garbage. Only where no operator keeps, repeats or drops a chunk. @default false
+   * 64 MiB of garbage. Only where no operator keeps, repeats or drops a chunk.
+   * @default where no operator is between them and the sink says that it gives back all
    */
   readonly lend?: boolean;
 }
@@ -33,9 +34,10 @@ const run = (options: PumpOptions, source: Source, rest: readonly [...Stage[], S
     const valve = new Valve(options);
     const stages = rest.slice(0, -1) as readonly Stage[];
     const sink = rest.at(-1) as Sink;
+    const { lend = stages.length === 0 && sink.givesBack } = options;
     const content$ = stages.reduce(
       (bytes$, stage) => bytes$.pipe(typeof stage === 'function' ? stage : stage.through(valve)),
-      options.lend && source.lend ? source.lend(valve) : source(valve.open$),
+      lend && source.lend ? source.lend(valve) : source(valve.open$),
     );
     return content$.pipe(sink(valve));
   });

@@ -1,11 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { defer, mergeMap } from 'rxjs';
+import { type Observable, defer, mergeMap } from 'rxjs';
 import { fileError } from '../errors/from-system.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import { LocalFolderStore } from '../store/local-folder.ts';
 import type { PartOptions, Store } from '../store/store.ts';
 import type { Sink, Source } from '../streams/flow.ts';
+import type { Valve } from '../streams/valve.ts';
 import { fromStore } from './from-store.ts';
 import { toStore } from './to-store.ts';
 
@@ -50,8 +51,9 @@ export const fromFile =
  * A file of this machine as the place where bytes go, whole or not at all: the bytes go to a hidden part file beside it,
  * which takes its name, flushed, when the source completes. On any error and on unsubscribing the old file is untouched.
  */
-export const toFile =
-  (path: string, options: PartOptions = {}): Sink =>
-  (valve) =>
-  (bytes$) =>
-    defer(() => locateFile(path)).pipe(mergeMap((file) => toStore(file.store, file.path, options)(valve)(bytes$)));
+export const toFile = (path: string, options: PartOptions = {}): Sink =>
+  Object.assign(
+    (valve: Valve) => (bytes$: Observable<Buffer>) =>
+      defer(() => locateFile(path)).pipe(mergeMap((file) => toStore(file.store, file.path, options)(valve)(bytes$))),
+    { givesBack: true } as const,
+  );

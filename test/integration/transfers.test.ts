@@ -4,8 +4,17 @@ import { chmod, mkdir, readFile, readdir, stat, truncate, utimes, writeFile } fr
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, describe, it } from 'node:test';
-import { type Observable, firstValueFrom, lastValueFrom, share, toArray } from 'rxjs';
-import { type Client, fromChunks, fromFile, fromReadable, pump, throttle } from '../../lib/index.ts';
+import { type Observable, firstValueFrom, lastValueFrom, share, tap, toArray } from 'rxjs';
+import {
+  type Client,
+  type Valve,
+  fromChunks,
+  fromFile,
+  fromReadable,
+  pump,
+  throttle,
+  toNothing,
+} from '../../lib/index.ts';
 import { until } from '../helpers/collect.ts';
 import { failsWith } from '../helpers/errors.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
@@ -281,6 +290,23 @@ describe('a transfer that cannot be', () => {
       finish();
       await running;
     }
+  });
+
+  it('comes in a few pieces of memory, over and over, for a sink that gives them back', async (test) => {
+    const { server, client } = await startScene(test);
+    await writeFile(join(server.root, 'big'), Buffer.alloc(32 * MIB));
+    const memory = new Set<ArrayBufferLike>();
+    const keepNone = Object.assign(
+      (valve: Valve) => (bytes$: Observable<Buffer>) =>
+        bytes$.pipe(
+          tap(({ buffer }) => memory.add(buffer)),
+          toNothing()(valve),
+        ),
+      { givesBack: true } as const,
+    );
+    const { bytes } = await lastValueFrom(pump(client.source(['big']), keepNone));
+    assert.equal(bytes, 32 * MIB);
+    assert.ok(memory.size <= 4, `${memory.size}`);
   });
 
   it('fails with SOURCE_CHANGED when the file is written to while it is read', async (test) => {

@@ -13,18 +13,20 @@ import {
   lastValueFrom,
   map,
   mergeWith,
+  of,
   tap,
   throwError,
 } from 'rxjs';
 import { parseFrames } from '../../lib/operators/parse-frames.ts';
 import { encodeFrame } from '../../lib/protocol/frame-header.ts';
-import type { HoldingOperator, Progress, Source } from '../../lib/streams/flow.ts';
+import type { HoldingOperator, LendingSource, Progress, Source } from '../../lib/streams/flow.ts';
 import { fromChunks } from '../../lib/streams/from-chunks.ts';
 import { fromReadable } from '../../lib/streams/from-readable.ts';
 import { pump, pumpWithin } from '../../lib/streams/pump.ts';
 import { readFile } from '../../lib/streams/read-file.ts';
 import { toNothing } from '../../lib/streams/to-nothing.ts';
 import { toWritable } from '../../lib/streams/to-writable.ts';
+import type { Valve } from '../../lib/streams/valve.ts';
 import { writeFile } from '../../lib/streams/write-file.ts';
 import { pattern, settled, turns, unexpected, until, valuesOf } from '../helpers/collect.ts';
 import { inPiecesOf } from '../helpers/cuts.ts';
@@ -43,6 +45,17 @@ const within = pumpWithin({ high: HIGH });
 const scripted = (): { source: Source; chunks: Subject<Buffer> } => {
   const chunks = new Subject<Buffer>();
   return { source: () => chunks, chunks };
+};
+
+/** A source of one chunk that says whether the pipeline gives it back, and so was lent it. */
+const lending = (): { source: LendingSource; backs: () => number } => {
+  let backs = 0;
+  const chunk = Buffer.from('abc');
+  const lend = (valve: Valve) => {
+    valve.ownedBy(() => (backs += 1));
+    return of(chunk);
+  };
+  return { source: Object.assign(() => of(chunk), { lend }), backs: () => backs };
 };
 
 /** A source without end, and how much it has given so far. */
@@ -68,6 +81,19 @@ const outcome = (run$: Observable<Progress>): Promise<unknown> =>
   lastValueFrom(run$.pipe(ignoreElements()), { defaultValue: 'completed' }).catch((error: unknown) => error);
 
 describe('pump', () => {
+  it('lends memory to a sink that gives it back, where no operator is between them or it is told to', async () => {
+    const backsOf = async (move: (source: Source) => Observable<unknown>) => {
+      const { source, backs } = lending();
+      await lastValueFrom(move(source));
+      return backs();
+    };
+    assert.equal(await backsOf((source) => pump(source, toNothing())), 1);
+    assert.equal(await backsOf((source) => pump(source, tap(), toNothing())), 0);
+    assert.equal(await backsOf((source) => pumpWithin({ lend: true })(source, tap(), toNothing())), 1);
+    assert.equal(await backsOf((source) => pumpWithin({ lend: false })(source, toNothing())), 0);
+    assert.equal(await backsOf((source) => pump(source, toWritable(new PassThrough().resume()))), 0);
+  });
+
   it('moves every byte, in order, and tells how far it is', async () => {
     const bytes = pattern(300_000);
     const slow = new SlowSink({ bytesPerTurn: 10_000 });

@@ -1,4 +1,3 @@
-import '../sluice/like-the-command-line.ts';
 import { once } from 'node:events';
 import { type Socket, connect as connectSocket } from 'node:net';
 import { isFileMode, isUpload } from '../../measure/mode.ts';
@@ -29,9 +28,10 @@ const dial = (port: number): Socket => connectSocket({ port, host: '127.0.0.1', 
 /** One content or tree over a connection of its own, until the receiver has it. */
 const move = async (port: number, task: Task): Promise<void> => {
   const socket = dial(port);
+  await once(socket, 'connect');
   await new Promise<void>((resolve) => {
     const [send, receive] = isFileMode(task.mode) ? [sendContent, receiveContent] : [sendTree, receiveTree];
-    if (!isUpload(task.mode)) return receive(socket, task, resolve);
+    if (!isUpload(task.mode)) return receive(socket, task, () => resolve());
     onFrame(socket, () => resolve());
     send(socket, task);
   });

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { keepsFile } from '../../measure/mode.ts';
 import type { Task } from '../../measure/task.ts';
+import { readInto } from './read-into.ts';
 
 const DIGEST_BYTES = 64;
 const READ_BYTES = 512 * 1024;
@@ -50,26 +51,33 @@ export const sendContent = (socket: Socket, { folder, source, size }: Task): voi
   ask();
 };
 
-/** Takes so many bytes and their digest, compares it, and gives the file its name; then calls back. */
-export const receiveContent = (socket: Socket, { mode, folder, target, size }: Task, done: () => void): void => {
+/**
+ * Takes so many bytes and their digest, read straight into memory that is used again, compares it, and gives the file its name;
+ * then calls back with the connection.
+ */
+export const receiveContent = (
+  accepted: Socket,
+  { mode, folder, target, size }: Task,
+  done: (socket: Socket) => void,
+): void => {
   const hidden = join(folder, `.${target}`);
   const fd = keepsFile(mode) ? openSync(hidden, 'w') : undefined;
   const hasher = new Blake3Hasher();
-  const free = Array.from({ length: BUFFERS }, (): Buffer => Buffer.allocUnsafeSlow(WRITE_BYTES));
+  const free = Array.from({ length: BUFFERS }, (): Buffer => Buffer.allocUnsafeSlow(Math.min(WRITE_BYTES, size)));
+  const digest = Buffer.alloc(DIGEST_BYTES);
   let current: Buffer = free.pop() ?? Buffer.alloc(0);
   let filled = 0;
   let received = 0;
   let flushed = 0;
   let writing = 0;
-  let digest: Buffer = Buffer.alloc(0);
   const endIfDone = (): void => {
-    if (digest.length < DIGEST_BYTES || writing > 0) return;
+    if (received < size + DIGEST_BYTES || writing > 0) return;
     if (hasher.digest('hex') !== digest.toString()) throw new Error('the digests differ');
     if (fd !== undefined) {
       closeSync(fd);
       renameSync(hidden, join(folder, target));
     }
-    done();
+    done(socket);
   };
   const flush = (): void => {
     const buffer = current;
@@ -89,18 +97,18 @@ export const receiveContent = (socket: Socket, { mode, folder, target, size }: T
     current = free.pop() ?? Buffer.allocUnsafeSlow(WRITE_BYTES);
     if (free.length === 0) socket.pause();
   };
-  socket.on('data', (chunk: Buffer) => {
-    const content = chunk.subarray(0, Math.min(chunk.length, size - received));
-    for (let at = 0; at < content.length;) {
-      const copied = content.copy(current, filled, at);
-      at += copied;
-      filled += copied;
-      received += copied;
+  const memory = (): Buffer =>
+    received < size
+      ? current.subarray(filled, filled + Math.min(current.length - filled, size - received))
+      : digest.subarray(Math.min(received - size, DIGEST_BYTES - 1));
+  const take = (bytes: number): void => {
+    received += bytes;
+    if (received <= size) {
+      filled += bytes;
       if (filled === current.length || received === size) flush();
     }
-    if (content.length < chunk.length) {
-      digest = Buffer.concat([digest, chunk.subarray(content.length)]);
-      endIfDone();
-    }
-  });
+    endIfDone();
+  };
+  const socket = readInto(accepted, memory, take);
+  socket.resume();
 };

@@ -1,4 +1,3 @@
-import '../sluice/like-the-command-line.ts';
 import { once } from 'node:events';
 import { type Dir, lstatSync, opendirSync } from 'node:fs';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
@@ -21,11 +20,11 @@ const start = async (task: Task): Promise<number> => {
 };
 
 const serveOne = (socket: Socket, task: Task): void => {
-  const thank = () => socket.end(frame('done'));
+  const thank = (receiver = socket) => receiver.end(frame('done'));
   if (isFileMode(task.mode)) {
     if (isUpload(task.mode)) receiveContent(socket, task, thank);
     else sendContent(socket, task);
-  } else if (task.mode === 'upload-tree') receiveTree(socket, task, thank);
+  } else if (task.mode === 'upload-tree') receiveTree(socket, task, () => thank());
   else if (task.mode === 'download-tree') sendTree(socket, task);
   else converse(socket, task);
 };

@@ -1,4 +1,3 @@
-import './like-the-command-line.ts';
 import { type Client, connectClient } from '../../../lib/index.ts';
 import { DISTANCES, isFileMode } from '../../measure/mode.ts';
 import type { ServerAddress } from '../../measure/peer.ts';

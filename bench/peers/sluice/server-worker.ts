@@ -1,4 +1,3 @@
-import './like-the-command-line.ts';
 import { type ServeOptions, serve } from '../../../lib/index.ts';
 import { DISTANCES, type Mode, sendsMemory } from '../../measure/mode.ts';
 import { answerCalls } from '../../workers/answer-calls.ts';

@@ -82,21 +82,45 @@ export class ContentReader {
     return this.#endBlock(trailer);
   }
 
+  /**
+   * Where the rest of a frame, `left` bytes, belongs if it is content, so that it can be read straight to there; undefined if
+   * it is something else, or would be refused.
+   */
+  placeFor(left: number): Buffer | undefined {
+    if (this.#trailerPieces !== undefined || left === 0 || this.#refusal(left) !== undefined) return undefined;
+    this.#makeRoom(left);
+    return this.#block.subarray(this.#filled, this.#filled + left);
+  }
+
   #keep(bytes: Buffer, expected: number): void {
-    if (this.#filled + expected > BLOCK_BYTES)
-      throw new ProtocolError('FRAME_TOO_LARGE', `a block has more than ${BLOCK_BYTES} bytes before its trailer`);
-    const { size } = this.#options;
-    if (size !== undefined && this.#bytes + this.#filled + expected > size)
-      throw new VerificationError('SIZE_MISMATCH', `more than the announced ${size} bytes arrived`);
-    // A small frame at a block's start that came in one piece stays where it is: sockets are read into fresh memory (see
-    // `fromReadable`), and what it was cut out of is no larger than one read.
+    const refusal = this.#refusal(expected);
+    if (refusal !== undefined) throw refusal;
+    // A small frame at a block's start that came in one piece stays where it is: that memory is not used again, and is no
+    // larger than one read.
     if (this.#filled === 0 && bytes.length === expected && expected <= SMALL_FILE_BYTES) {
       this.#block = bytes;
       this.#filled = expected;
       return;
     }
-    if (this.#filled + expected > this.#block.length) this.#grow(this.#filled + expected);
-    this.#filled += bytes.copy(this.#block, this.#filled);
+    this.#makeRoom(expected);
+    this.#filled += this.#isInPlace(bytes) ? bytes.length : bytes.copy(this.#block, this.#filled);
+  }
+
+  #refusal(expected: number): SluiceError | undefined {
+    if (this.#filled + expected > BLOCK_BYTES)
+      return new ProtocolError('FRAME_TOO_LARGE', `a block has more than ${BLOCK_BYTES} bytes before its trailer`);
+    const { size } = this.#options;
+    if (size !== undefined && this.#bytes + this.#filled + expected > size)
+      return new VerificationError('SIZE_MISMATCH', `more than the announced ${size} bytes arrived`);
+    return undefined;
+  }
+
+  #isInPlace({ buffer, byteOffset }: Buffer): boolean {
+    return buffer === this.#block.buffer && byteOffset === this.#block.byteOffset + this.#filled;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#filled + bytes > this.#block.length) this.#grow(this.#filled + bytes);
   }
 
   /** A small content, of one frame, gets no more memory than it needs; anything else gets room for a whole block. */

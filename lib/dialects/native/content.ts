@@ -2,10 +2,12 @@ import type { Socket } from 'node:net';
 import { Observable, type Subscription, concat, concatMap, defer, map, mergeMap, of, tap } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import type { DigestName } from '../../operators/digest.ts';
-import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
+import { decodeWith } from '../../operators/decode-with.ts';
+import { FrameDecoder } from '../../protocol/frame-decoder.ts';
+import { FrameMemory } from './frame-memory.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { LendingSource, Sink } from '../../streams/flow.ts';
-import { fromReadable } from '../../streams/from-readable.ts';
+import { fromSocket } from '../../streams/from-socket.ts';
 import { PieceLender } from '../../streams/piece-lender.ts';
 import { toWritable } from '../../streams/to-writable.ts';
 import type { Valve } from '../../streams/valve.ts';
@@ -104,10 +106,14 @@ const receive = (
   const content$ = new Observable<Buffer>((subscriber) => {
     const reader = new ContentReader({ ...options, offset, allocate });
     subscriber.add(restWhileClosed(pulse, open$));
-    return fromReadable(socket)(open$)
+    const decoder = new FrameDecoder(() => reader.maxPayload);
+    return fromSocket(
+      socket,
+      new FrameMemory(decoder, reader),
+    )(open$)
       .pipe(
         tap(() => pulse.moved()),
-        parseFramePieces({ maxPayload: () => reader.maxPayload }),
+        decodeWith(() => decoder),
       )
       .subscribe({
         next: (piece) => {

@@ -14,15 +14,17 @@ import {
   tap,
 } from 'rxjs';
 import type { DigestName } from '../../operators/digest.ts';
+import { decodeWith } from '../../operators/decode-with.ts';
 import { joinInTurn } from '../../operators/join-in-turn.ts';
-import { parseFramePieces } from '../../operators/parse-frame-pieces.ts';
-import { fromReadable } from '../../streams/from-readable.ts';
+import { FrameDecoder } from '../../protocol/frame-decoder.ts';
+import { fromSocket } from '../../streams/from-socket.ts';
 import { Handover } from '../../streams/handover.ts';
 import { toWritable } from '../../streams/to-writable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { type TreeFile, type TreeItem, type TreeSink, type TreeSource, weightOf } from '../../transfer/tree.ts';
 import { dataConnectionLost, restWhileClosed } from './content.ts';
 import type { ArrivedBlock } from './content-reader.ts';
+import { FrameMemory } from './frame-memory.ts';
 import { type ContentProof, type TreeHeader, remoteError } from './messages.ts';
 import type { ContentPulse } from './transfer-pulse.ts';
 import { type TreePart, TreeReader } from './tree-reader.ts';
@@ -126,10 +128,14 @@ export const receiveTree =
             return subscriber.complete();
         }
       };
-      return fromReadable(socket)(valve.open$)
+      const decoder = new FrameDecoder(() => reader.maxPayload);
+      return fromSocket(
+        socket,
+        new FrameMemory(decoder, reader),
+      )(valve.open$)
         .pipe(
           tap(() => pulse.moved()),
-          parseFramePieces({ maxPayload: () => reader.maxPayload }),
+          decodeWith(() => decoder),
         )
         .subscribe({
           next: (piece) => {

@@ -63,6 +63,11 @@ export class TreeReader {
     return this.#file?.maxPayload ?? MAX_HEADER;
   }
 
+  /** Where the rest of a frame belongs if it is content, as `ContentReader` says. */
+  placeFor(left: number): Buffer | undefined {
+    return this.#file?.placeFor(left);
+  }
+
   /** Takes a piece of a frame and gives what it completes, if anything. */
   read(piece: FramePiece): TreePart | undefined {
     return this.#file === undefined ? this.#readHeader(piece) : this.#readContent(this.#file, piece);
