@@ -4,7 +4,6 @@ import { MAX_RANGES } from '../protocol/block.ts';
 import { type Checkpoint, type ContentRange, leadingRun } from '../store/checkpoint.ts';
 import type { OpenFile, PartOptions, Store } from '../store/store.ts';
 import type { Progress } from '../streams/flow.ts';
-import { pumpWithin } from '../streams/pump.ts';
 import {
   type KeepableContent,
   type Leftover,
@@ -13,12 +12,10 @@ import {
   keepable,
   leadingPart,
 } from '../transfer/checkpoints.ts';
+import { receivingPump, sendingPump } from '../transfer/lending-pumps.ts';
 import { besideRanges, isInRanges, missingRanges, planRanges } from '../transfer/ranges.ts';
 import { segmentsToStore, toStore } from '../transfer/to-store.ts';
 import type { TransferPlaces } from './transfer-places.ts';
-
-// A dialect's sink is done with a chunk when it says so, and nothing stands between.
-const lendingPump = pumpWithin({ lend: true });
 
 export interface FileContentsOptions {
   readonly store: Store;
@@ -85,7 +82,7 @@ export class FileContents {
     const { path, from: content } = upload;
     const have = leadingPart(there.have);
     const toPart = toStore(this.#options.store, path, this.#partOptions(upload, have));
-    return lendingPump(content({ ...there, have }), toPart);
+    return receivingPump(content({ ...there, have }), toPart);
   }
 
   #receiveSegments(
@@ -144,4 +141,4 @@ export class FileContents {
 }
 
 const sendBehind = (file: OpenFile, offset: number, to: Download['to']): Observable<Progress> =>
-  lendingPump(file.content(offset), to({ ...file.entry, offset }));
+  sendingPump(file.content(offset), to({ ...file.entry, offset }));

@@ -16,21 +16,19 @@ import { type DigestName, availableDigests, createDigest } from '../operators/di
 import { hash } from '../operators/hash.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
 import type { Store } from '../store/store.ts';
-import { type pump, pumpWithin } from '../streams/pump.ts';
+import type { pump } from '../streams/pump.ts';
 import { toNothing } from '../streams/to-nothing.ts';
 import { withResource } from '../streams/with-resource.ts';
 import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { fromTree } from '../transfer/from-tree.ts';
 import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
+import { sendingPump } from '../transfer/lending-pumps.ts';
 import { type TreeCount, pumpTree } from '../transfer/tree.ts';
 import { canWriteWhole, writeTreeFile, writeWholeFile } from '../transfer/write-tree-file.ts';
 import { FileContents } from './file-contents.ts';
 import type { LockHolder, Locks } from './locks.ts';
 import type { TransferPlaces } from './transfer-places.ts';
 import { type TransferReport, reportTransfer } from './transfer-report.ts';
-
-// A digest is done with a chunk when it has taken it.
-const lendingPump = pumpWithin({ lend: true });
 
 export interface SessionCoreOptions {
   readonly store: Store;
@@ -105,7 +103,7 @@ export class SessionCore implements Session {
       (file) => file.close(),
       (file) =>
         concat(
-          lendingPump(file.content(), hash(digest), toNothing()).pipe(ignoreElements()),
+          sendingPump(file.content(), hash(digest), toNothing()).pipe(ignoreElements()),
           defer(() => of<Reply>({ type: 'digest', digest: digest.finish() })),
         ),
     );

@@ -10,9 +10,20 @@ const GATHER_BYTES = 1024 * 1024;
 /** What of an open file is needed to write to it. */
 export type WriteTarget = Pick<FileHandle, 'writev'>;
 
+// While one write is told of and the next chunks come, the disk is not to stand still.
+const WRITES_UNDER_WAY = 2;
+
+/** Chunks that go out as one write. */
+interface Batch {
+  readonly at: number;
+  readonly chunks: Buffer[];
+  readonly bytes: number;
+  isWritten: boolean;
+}
+
 /**
  * An open file as the place where bytes go, from the offset `start` on: chunks are gathered to 1 MiB and written with
- * one `writev`, one write at a time, in their turn as `contentAccess` gives it.
+ * one `writev`, two writes at a time, in their turn as `contentAccess` gives it. Progress is what is written without a gap.
  *
  * Completes when the kernel has every byte; flushing to the disk and closing are the caller's. Errors with the
  * system's reason (`NO_SPACE` stays visible), and with the source's error when what came before
@@ -25,8 +36,9 @@ export const writeFile =
     new Observable((subscriber) => {
       let gathered: Buffer[] = [];
       let gatheredBytes = 0;
+      let begun = 0;
       let written = 0;
-      let writing = false;
+      const underWay: Batch[] = [];
       let sourceDone = false;
       let sourceFailure: { readonly error: unknown } | undefined;
       let open = true;
@@ -36,26 +48,20 @@ export const writeFile =
         else subscriber.error(sourceFailure.error);
       };
       const flush = () => {
-        if (writing) return;
+        if (subscriber.closed || underWay.length === WRITES_UNDER_WAY) return;
         if (gatheredBytes === 0) {
-          if (sourceDone) end();
+          if (sourceDone && underWay.length === 0) end();
           return;
         }
         // Behind a closed valve nothing more is gathered, and only writing what is there can open it.
         if (gatheredBytes < GATHER_BYTES && !sourceDone && open) return;
-        const batch = gathered;
-        const batchBytes = gatheredBytes;
+        const batch = { at: start + begun, chunks: gathered, bytes: gatheredBytes, isWritten: false };
+        begun += gatheredBytes;
         gathered = [];
         gatheredBytes = 0;
-        writing = true;
-        writeBatch(batch).then(
-          () => {
-            writing = false;
-            written += batchBytes;
-            for (const chunk of batch) valve.giveBack(chunk);
-            subscriber.next({ bytes: written });
-            if (!subscriber.closed) flush();
-          },
+        underWay.push(batch);
+        write(batch).then(
+          () => landed(batch),
           (error: unknown) => {
             if (sourceFailure === undefined)
               subscriber.error(fileError(error, `${name}: cannot write`, 'WRITE_FAILED'));
@@ -63,12 +69,22 @@ export const writeFile =
           },
         );
       };
-
       // Not where nobody wants it any more when its turn has come.
-      const writeBatch = (batch: Buffer[]): Promise<void> =>
+      const write = ({ chunks, at }: Batch): Promise<void> =>
         contentAccess.run(async () => {
-          if (!subscriber.closed) await writeAll(handle, batch, start + written);
+          if (!subscriber.closed) await writeAll(handle, chunks, at);
         });
+      const landed = (batch: Batch) => {
+        batch.isWritten = true;
+        for (const chunk of batch.chunks) valve.giveBack(chunk);
+        const before = written;
+        for (let first = underWay[0]; first?.isWritten; first = underWay[0]) {
+          written += first.bytes;
+          underWay.shift();
+        }
+        if (written > before) subscriber.next({ bytes: written });
+        flush();
+      };
 
       const gate = valve.open$.subscribe({
         next: (isOpen) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Subject, of, throwError } from 'rxjs';
+import type { SluiceError } from '../../lib/errors/errors.ts';
 import { fromChunks } from '../../lib/streams/from-chunks.ts';
 import { pumpWithin } from '../../lib/streams/pump.ts';
 import { Valve } from '../../lib/streams/valve.ts';
@@ -90,7 +91,7 @@ describe('writeFile', () => {
     assert.equal((await readWhole(path)).toString(), 'hello WORLD');
   });
 
-  it('gathers chunks and has one write under way at most', async (test) => {
+  it('gathers chunks and has two writes under way at most', async (test) => {
     const { handle, writes } = scriptedHandle(test);
     const source = new Subject<Buffer>();
     const running = source.pipe(writeFile(handle, 'file')(new Valve())).subscribe({ error: unexpected });
@@ -99,18 +100,69 @@ describe('writeFile', () => {
     assert.equal(writes.length, 0);
     source.next(half);
     assert.equal(writes.length, 1);
-    for (let times = 0; times < 3; times += 1) source.next(half);
+    source.next(half);
     assert.equal(writes.length, 1);
+    source.next(half);
+    assert.equal(writes.length, 2);
+    for (let times = 0; times < 3; times += 1) source.next(half);
+    assert.equal(writes.length, 2);
     writes[0]?.finish();
-    await until(() => writes.length === 2);
+    await until(() => writes.length === 3);
     assert.deepEqual(
       writes.map(({ at, length }) => ({ at, length })),
       [
         { at: 0, length: GATHERED },
-        { at: GATHERED, length: 1.5 * GATHERED },
+        { at: GATHERED, length: GATHERED },
+        { at: 2 * GATHERED, length: 1.5 * GATHERED },
       ],
     );
     running.unsubscribe();
+  });
+
+  it('tells only of what is written without a gap, but gives back what is written behind one', async (test) => {
+    const { handle, writes, content } = scriptedHandle(test);
+    const bytes = pattern(3 * GATHERED);
+    const source = new Subject<Buffer>();
+    const valve = new Valve({ high: 4 * GATHERED });
+    const seen: number[] = [];
+    let completed = false;
+    source.pipe(writeFile(handle, 'file')(valve)).subscribe({
+      next: ({ bytes }) => seen.push(bytes),
+      complete: () => (completed = true),
+      error: unexpected,
+    });
+    for (const chunk of inPiecesOf(GATHERED, bytes)) source.next(chunk);
+    source.complete();
+    writes[1]?.finish();
+    await until(() => valve.held === 2 * GATHERED);
+    await turns(5);
+    assert.deepEqual(seen, []);
+    writes[0]?.finish();
+    await until(() => writes.length === 3);
+    assert.deepEqual(seen, [2 * GATHERED]);
+    assert.equal(completed, false);
+    writes[2]?.finish();
+    await until(() => completed);
+    assert.deepEqual(seen, [2 * GATHERED, 3 * GATHERED]);
+    assert.ok(content.subarray(0, bytes.length).equals(bytes));
+  });
+
+  it('errors with the failure of a write, whatever is written behind it', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
+    const source = new Subject<Buffer>();
+    const seen: unknown[] = [];
+    source.pipe(writeFile(handle, 'file')(new Valve({ high: 4 * GATHERED }))).subscribe({
+      next: () => seen.push('progress'),
+      error: (error: unknown) => seen.push((error as SluiceError).code),
+    });
+    source.next(Buffer.alloc(GATHERED));
+    source.next(Buffer.alloc(GATHERED));
+    writes[1]?.finish();
+    await turns(5);
+    writes[0]?.fail(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+    await until(() => seen.length > 0);
+    assert.deepEqual(seen, ['NO_SPACE']);
+    assert.equal(source.observed, false);
   });
 
   it('has no more writes under way of many files than Node has threads for', async (test) => {
@@ -291,12 +343,11 @@ describe('writeFile', () => {
     const running = source
       .pipe(writeFile(handle, 'file')(new Valve()))
       .subscribe({ next: () => assert.fail('emitted'), error: unexpected });
-    source.next(Buffer.alloc(GATHERED));
-    source.next(Buffer.alloc(GATHERED));
+    for (let times = 0; times < 3; times += 1) source.next(Buffer.alloc(GATHERED));
     running.unsubscribe();
     assert.equal(source.observed, false);
-    writes[0]?.finish();
+    for (const { finish } of writes) finish();
     await turns(5);
-    assert.equal(writes.length, 1);
+    assert.equal(writes.length, 2);
   });
 });

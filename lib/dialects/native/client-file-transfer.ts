@@ -4,9 +4,9 @@ import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { Entry } from '../../protocol/entry.ts';
 import { type Checkpoint, type ContentIdentity, type VerifiedRun, leadingRun } from '../../store/checkpoint.ts';
 import type { Progress } from '../../streams/flow.ts';
-import { pumpWithin } from '../../streams/pump.ts';
 import { sourceThrough } from '../../streams/source-through.ts';
 import { type Leftover, leadingPart } from '../../transfer/checkpoints.ts';
+import { receivingPump, sendingPump } from '../../transfer/lending-pumps.ts';
 import { besideRanges } from '../../transfer/ranges.ts';
 import type { Download, DownloadSegments, Reply, Upload, UploadSegments } from '../session.ts';
 import { ArrivingBlocks, Gaps } from './arriving-blocks.ts';
@@ -16,9 +16,6 @@ import { receiveSegments, sendSegments } from './segment-content.ts';
 import type { TransferPulse } from './transfer-pulse.ts';
 import { type Answered, type TransferRequests, assertSame } from './transfer-requests.ts';
 import { waitForReason } from './wait-for-reason.ts';
-
-// A content's frames are views of its chunks, each sent once, and a block is handed on once.
-const lendingPump = pumpWithin({ lend: true });
 
 type GetWords = Pick<Extract<Request, { type: 'get' }>, 'resume' | 'segments' | 'kept'>;
 
@@ -67,7 +64,7 @@ export class ClientFileTransfer {
         const source = sourceThrough(receiveContent(socket, options), (bytes$) =>
           bytes$.pipe(waitForReason('receiving'), failing),
         );
-        return lendingPump(source, to({ size, modified, mode, offset, blocks })).pipe(
+        return receivingPump(source, to({ size, modified, mode, offset, blocks })).pipe(
           // A sink that fails before it asks for a byte leaves the connection without a reader to close it.
           finalize(() => socket.destroy()),
         );
@@ -109,7 +106,7 @@ export class ClientFileTransfer {
       if (accepted.segments) return this.#giveSegments(accepted, pulse, asked, { size, there }, onProof);
       const content = this.#requests.content(pulse, leadingRun(there.have)?.end ?? 0, onProof);
       return socket$.pipe(
-        mergeMap((socket) => lendingPump(from(there), sendContent(socket, content))),
+        mergeMap((socket) => sendingPump(from(there), sendContent(socket, content))),
         waitForReason('sending'),
         map(progressReply),
       );
