@@ -61,7 +61,11 @@ export class FolderThread {
   #startWhenWorthIt(): void {
     this.#asked += 1;
     if (!HELD_FOLDERS || this.#worker !== undefined || this.#asked < this.#worthAfter) return;
-    const worker = new Worker(new URL('./folder-thread-worker.js', import.meta.url), { resourceLimits: SMALL_HEAP });
+    const worker = new Worker(new URL('./folder-thread-worker.js', import.meta.url), {
+      resourceLimits: SMALL_HEAP,
+      // The process's own are for the program that it was started with: `node -e` has some that no thread starts with.
+      execArgv: [],
+    });
     this.#worker = worker;
     worker.unref();
     worker.on('online', () => {

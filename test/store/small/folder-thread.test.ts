@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { LocalFolderStore } from '../../../lib/store/local-folder.ts';
 import { keptName } from '../../../lib/store/part-names.ts';
 import { FolderThread, folderThread } from '../../../lib/store/small/folder-thread.ts';
@@ -14,6 +16,8 @@ import { temporaryFolder } from '../../helpers/folder.ts';
 import { checkLeaks } from '../../helpers/leak-check.ts';
 
 checkLeaks();
+
+const run = promisify(execFile);
 
 const skip = process.platform !== 'linux' && 'the thread needs /proc';
 
@@ -50,6 +54,19 @@ describe('the thread for small files', { skip }, () => {
     // Each question begins the rest anew.
     while ((await ask()) !== undefined) await sleep(200);
     await running(thread, root);
+  });
+
+  it('starts in a program that is given on the command line', async (test) => {
+    const root = await temporaryFolder(test);
+    const module = new URL('../../../lib/store/small/folder-thread.js', import.meta.url).href;
+    const program = `
+      import { FolderThread } from ${JSON.stringify(module)};
+      const thread = new FolderThread({ worthAfter: 1 });
+      const ask = () => thread.do('entries', { root: ${JSON.stringify(root)}, names: [] }, { of: [] });
+      while ((await ask()) === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+      process.exit(0);
+    `;
+    await run(process.execPath, ['--input-type=module', '--eval', program], { timeout: 20_000 });
   });
 
   it('does many jobs at a time, each for itself', async (test) => {
