@@ -9,8 +9,6 @@ import type { Session } from './session.ts';
 export interface SessionHost {
   /** Opens a session, runs `use` with it and closes it at the end; `SERVER_STOPPING` when no new ones are wanted. */
   withSession<T>(use: (session: Session) => Observable<T>): Observable<T>;
-  /** Emits, once, when the server wants to end: finish what runs, begin nothing. */
-  readonly stopping$: Observable<unknown>;
 }
 
 /** What a server tells a dialect about itself. */
@@ -44,6 +42,8 @@ export interface ServerDialect {
   converse(socket: Socket, host: SessionHost): Observable<never>;
   /** Tells a peer that there is no place for it, and closes the connection. */
   refuse(socket: Socket, reason: SluiceError): void;
+  /** To be called once, when the server wants to end: each conversation finishes what runs, begins nothing, and ends. */
+  stop(): void;
 }
 
 /** The far session, as a client sees it. */

@@ -22,8 +22,9 @@ const NOTHING = Buffer.alloc(0);
  */
 export class FrameDecoder {
   readonly #maxPayload: number | (() => number);
-  readonly #header: Buffer;
-  #headerBytes = 0;
+  readonly #headerBytes: number;
+  /** What has come of a header that is not whole. */
+  #header: Buffer = NOTHING;
   #length = 0;
   #left = 0;
 
@@ -33,7 +34,7 @@ export class FrameDecoder {
    */
   constructor(maxPayload: number | (() => number), headerBytes = HEADER_BYTES) {
     this.#maxPayload = maxPayload;
-    this.#header = Buffer.alloc(headerBytes);
+    this.#headerBytes = headerBytes;
   }
 
   /** Payload bytes of the frame that came last, or whose header did. */
@@ -48,7 +49,7 @@ export class FrameDecoder {
 
   /** Whether the bytes so far end with a whole frame. */
   get isBetweenFrames(): boolean {
-    return this.#headerBytes === 0 && this.#left === 0;
+    return this.#header.length === 0 && this.#left === 0;
   }
 
   /**
@@ -59,10 +60,11 @@ export class FrameDecoder {
     let at = 0;
     while (at < chunk.length) {
       if (this.#left === 0) {
-        at = this.#takeHeader(chunk, at);
-        if (this.#headerBytes < this.#header.length) return;
-        this.#headerBytes = 0;
-        this.#length = this.#left = decodeHeader(this.#header, this.#limit());
+        const end = Math.min(at + this.#headerBytes - this.#header.length, chunk.length);
+        const header = this.#withBefore(chunk.subarray(at, end));
+        at = end;
+        if (header === undefined) return;
+        this.#length = this.#left = decodeHeader(header, this.#limit());
         if (this.#length === 0) yield { length: 0, left: 0, bytes: NOTHING };
       } else {
         const bytes = chunk.subarray(at, at + this.#left);
@@ -75,10 +77,10 @@ export class FrameDecoder {
 
   /** To be called when no more bytes will come: throws `FRAME_TRUNCATED` if they ended inside a frame. */
   end(): void {
-    if (this.#headerBytes > 0)
+    if (this.#header.length > 0)
       throw new ProtocolError(
         'FRAME_TRUNCATED',
-        `the bytes ended inside a frame header (${this.#headerBytes} of ${this.#header.length} bytes)`,
+        `the bytes ended inside a frame header (${this.#header.length} of ${this.#headerBytes} bytes)`,
       );
     if (this.#left > 0)
       throw new ProtocolError(
@@ -91,9 +93,12 @@ export class FrameDecoder {
     return typeof this.#maxPayload === 'function' ? this.#maxPayload() : this.#maxPayload;
   }
 
-  #takeHeader(chunk: Buffer, at: number): number {
-    const taken = chunk.copy(this.#header, this.#headerBytes, at, at + this.#header.length - this.#headerBytes);
-    this.#headerBytes += taken;
-    return at + taken;
+  /** The whole header that these bytes end; or undefined, and they are kept. */
+  #withBefore(bytes: Buffer): Buffer | undefined {
+    const header = this.#header.length === 0 ? bytes : Buffer.concat([this.#header, bytes]);
+    const isWhole = header.length === this.#headerBytes;
+    // A copy: the chunk may be in memory that is used again.
+    this.#header = isWhole ? NOTHING : Buffer.from(header);
+    return isWhole ? header : undefined;
   }
 }

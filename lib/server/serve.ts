@@ -2,16 +2,15 @@ import type { Socket } from 'node:net';
 import {
   BehaviorSubject,
   EMPTY,
-  type Observable,
-  ReplaySubject,
+  Observable,
   Subject,
+  Subscription,
   catchError,
   concat,
   defer,
   endWith,
   exhaustMap,
   filter,
-  finalize,
   from,
   ignoreElements,
   merge,
@@ -73,6 +72,14 @@ const DAY_MS = 24 * 60 * 60_000;
 
 const STOPPED = { type: 'stopped' } as const;
 
+/** A session that has begun, and when. */
+interface OpenSession {
+  readonly session: number;
+  readonly address: string;
+  readonly start: number;
+  readonly leave: () => void;
+}
+
 class RunningServer {
   readonly #options: CheckedServeOptions;
   readonly #store: Store;
@@ -83,7 +90,6 @@ class RunningServer {
   readonly #transferPlaces: TransferPlaces;
   readonly #event$ = new Subject<ServerEvent>();
   readonly #connections$ = new BehaviorSubject(0);
-  readonly #stopping$ = new ReplaySubject<void>(1);
   #isStopping = false;
   #sessions = 0;
 
@@ -114,8 +120,13 @@ class RunningServer {
   }
 
   #serveOn({ listener, speaker }: OpenPort): Observable<never> {
-    // Connections are counted at the door, so that there are never more of these than the limits say.
-    return listener.socket$.pipe(mergeMap((socket) => this.#admit(socket, speaker)));
+    return new Observable((subscriber) =>
+      listener.socket$.subscribe({
+        // Connections are counted at the door, so that there are never more of these than the limits say.
+        next: (socket) => subscriber.add(this.#admit(socket, speaker)),
+        error: (error: unknown) => subscriber.error(error),
+      }),
+    );
   }
 
   /** Removes, now and every day, what transfers that nobody took up again have left. */
@@ -135,72 +146,72 @@ class RunningServer {
         // A port that data connections come to as well has to stay open for the transfers that still run.
         for (const { listener, speaker } of this.#ports) if (!speaker.takesData) listener.stopAccepting();
         this.#event$.next({ type: 'stopping' });
-        this.#stopping$.next();
+        for (const { speaker } of this.#ports) speaker.stop();
       }),
       switchMap(() => race(this.#connections$.pipe(filter((count) => count === 0)), timer(graceMs))),
     );
   }
 
-  #admit(socket: Socket, speaker: ServerDialect): Observable<never> {
+  #admit(socket: Socket, speaker: ServerDialect): Subscription {
     const address = plainAddress(socket.remoteAddress ?? '');
-    const turnAway = (error: unknown) => this.#event$.next({ type: 'turned-away', address, error: sluiceError(error) });
+    const turnedAway = (error: SluiceError) => this.#event$.next({ type: 'turned-away', address, error });
     let leave: () => void;
     try {
       leave = this.#door.enter(address);
     } catch (error) {
       speaker.refuse(socket, sluiceError(error));
-      turnAway(error);
-      return EMPTY;
+      turnedAway(sluiceError(error));
+      return Subscription.EMPTY;
     }
     this.#connections$.next(this.#connections$.value + 1);
-    let opened = false;
+    let opened: OpenSession | undefined;
+    let failure: SluiceError | undefined;
     const host: SessionHost = {
-      stopping$: this.#stopping$,
       withSession: (use) =>
-        this.#withSession(address, (session) => {
-          opened = true;
-          return use(session);
+        defer(() => {
+          opened = this.#openSession(address);
+          return use(this.#guarded(opened.session, address));
         }),
     };
-    return speaker.converse(socket, host).pipe(
-      catchError((error: unknown) => {
-        if (!opened) turnAway(error);
-        return EMPTY;
-      }),
-      finalize(() => {
-        leave();
-        this.#connections$.next(this.#connections$.value - 1);
-      }),
-    );
+    // What happens on one connection ends no other.
+    const conversation = speaker
+      .converse(socket, host)
+      .subscribe({ error: (error: unknown) => (failure = sluiceError(error)) });
+    // Behind it, because what is cut off with it tells first how it ended.
+    conversation.add(() => {
+      leave();
+      if (opened !== undefined) this.#closeSession(opened, failure);
+      else if (failure !== undefined) turnedAway(failure);
+      this.#connections$.next(this.#connections$.value - 1);
+    });
+    return conversation;
   }
 
-  #withSession<T>(address: string, use: (session: Session) => Observable<T>): Observable<T> {
-    return defer(() => {
-      this.#assertNotStopping();
-      const leave = this.#places.enter(address);
-      const session = (this.#sessions += 1);
-      const start = performance.now();
-      let error: SluiceError | undefined;
-      const core = this.#sessionCore(session, address);
-      this.#event$.next({ type: 'session-opened', session, address });
-      const guarded: Session = {
-        execute: (command) =>
-          defer(() => {
-            this.#assertNotStopping();
-            return core.execute(command);
-          }).pipe(
-            reportCommand(command, (report) => this.#event$.next({ type: 'command', session, address, ...report })),
-          ),
-      };
-      return defer(() => use(guarded)).pipe(
-        tap({ error: (reason: unknown) => (error = sluiceError(reason)) }),
-        finalize(() => {
-          leave();
-          const seconds = (performance.now() - start) / 1000;
-          this.#event$.next({ type: 'session-closed', session, address, seconds, ...(error && { error }) });
-        }),
-      );
-    });
+  #openSession(address: string): OpenSession {
+    this.#assertNotStopping();
+    const leave = this.#places.enter(address);
+    const session = (this.#sessions += 1);
+    this.#event$.next({ type: 'session-opened', session, address });
+    return { session, address, start: performance.now(), leave };
+  }
+
+  #closeSession({ session, address, start, leave }: OpenSession, error: SluiceError | undefined): void {
+    leave();
+    const seconds = (performance.now() - start) / 1000;
+    this.#event$.next({ type: 'session-closed', session, address, seconds, ...(error && { error }) });
+  }
+
+  #guarded(session: number, address: string): Session {
+    const core = this.#sessionCore(session, address);
+    return {
+      execute: (command) =>
+        defer(() => {
+          this.#assertNotStopping();
+          return core.execute(command);
+        }).pipe(
+          reportCommand(command, (report) => this.#event$.next({ type: 'command', session, address, ...report })),
+        ),
+    };
   }
 
   #sessionCore(session: number, address: string): SessionCore {

@@ -34,6 +34,7 @@ export class PartJournal {
   readonly #handle: FileHandle;
   #header: JournalHeader;
   readonly #pending = new Map<number, string>();
+  #written: Promise<unknown> = Promise.resolve();
 
   private constructor(handle: FileHandle, header: JournalHeader) {
     this.#handle = handle;
@@ -92,8 +93,15 @@ export class PartJournal {
     this.#pending.set(index, digest);
   }
 
-  /** Writes down what was noted, each run of blocks at one go. */
-  async flush(): Promise<void> {
+  /** Writes down what was noted, behind what is still being written down. */
+  flush(): Promise<void> {
+    const written = this.#written.then(() => this.#writeNoted());
+    this.#written = written.catch(() => undefined);
+    return written;
+  }
+
+  /** Each run of blocks at one go. */
+  async #writeNoted(): Promise<void> {
     const noted = [...this.#pending].sort(([one], [other]) => one - other);
     this.#pending.clear();
     let start = 0;

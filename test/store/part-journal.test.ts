@@ -78,6 +78,19 @@ describe('PartJournal', () => {
     assert.deepEqual(await journal.checkpoint(), checkpointAt(CONTENT, CONTENT.length));
   });
 
+  it('tells of what is still being written down when it is asked', async (test) => {
+    const { handle, journal } = await newPart(test, 0);
+    const scattered = scatteredAt(CONTENT, [
+      [0, BLOCK_BYTES],
+      [2 * BLOCK_BYTES, CONTENT.length],
+    ]);
+    await handle.write(CONTENT, 0, CONTENT.length, 0);
+    for (const index of [0, 2]) journal.record(index, DIGESTS[index] ?? '');
+    const writing = journal.flush();
+    assert.deepEqual(await journal.checkpoint(), scattered);
+    await writing;
+  });
+
   it('knows whether runs are still there', async (test) => {
     const { journal } = await newPart(test, 2);
     const there = checkpointAt(CONTENT, 2 * BLOCK_BYTES).runs;

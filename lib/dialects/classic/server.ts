@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import {
   EMPTY,
   type Observable,
+  ReplaySubject,
   catchError,
   concat,
   defaultIfEmpty,
@@ -59,6 +60,7 @@ export class ClassicServer<C> implements ServerDialect {
   readonly takesData = false;
   readonly #dialect: ClassicDialect<C>;
   readonly #context: ServerContext;
+  readonly #stopping$ = new ReplaySubject<void>(1);
 
   constructor(dialect: ClassicDialect<C>, context: ServerContext) {
     this.#dialect = dialect;
@@ -69,7 +71,7 @@ export class ClassicServer<C> implements ServerDialect {
     return defer(() => {
       const line = new Line(socket, this.#context.limits.stallMs);
       return host
-        .withSession((session) => this.#talk({ line, session, context: this.#context }, host.stopping$))
+        .withSession((session) => this.#talk({ line, session, context: this.#context }))
         .pipe(
           catchError((error: unknown) => {
             const reason = sluiceError(error);
@@ -87,10 +89,14 @@ export class ClassicServer<C> implements ServerDialect {
     line.close();
   }
 
-  #talk(turn: ServerTurn, stopping$: Observable<unknown>): Observable<never> {
+  stop(): void {
+    this.#stopping$.next();
+  }
+
+  #talk(turn: ServerTurn): Observable<never> {
     const { line, context } = turn;
     const { greeting, farewell, form, answer } = this.#dialect.talk(turn);
-    const command$ = line.take(form).pipe(idleLimit(context.limits.idleMs), takeUntil(stopping$));
+    const command$ = line.take(form).pipe(idleLimit(context.limits.idleMs), takeUntil(this.#stopping$));
     // While a command is answered the connection is not read, so there is nothing to queue.
     const turn$ = defer(() => command$).pipe(
       map((command) => answer(command) ?? concat(farewell === undefined ? EMPTY : line.say(farewell), of(LEFT))),

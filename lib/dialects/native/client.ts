@@ -41,7 +41,7 @@ export const nativeClient =
 
       const greet = (payload: Buffer) => {
         const { digest, limits } = assertWelcome(payload);
-        session = new ClientSession(control, {
+        const begun = new ClientSession(control, {
           digestName: digest,
           checked: control.checked,
           liveness: control.liveness,
@@ -52,8 +52,9 @@ export const nativeClient =
           maxFrame: Math.min(dataFrame, limits.dataFrame),
           dataMs,
         });
-        alive.add(control.keepAlive(session.ping$).subscribe({ error: end }));
-        subscriber.next(session);
+        session = begun;
+        alive.add(control.keepAlive(() => begun.ping$).subscribe({ error: end }));
+        subscriber.next(begun);
       };
       const end = (error: unknown) => {
         session?.fail(sluiceError(error));

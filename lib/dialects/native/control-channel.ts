@@ -62,13 +62,13 @@ export class ControlChannel {
   }
 
   /**
-   * Subscribes `ping` whenever the peer has been quiet for a while. Never emits; errors with `STALLED` when the peer is
+   * Subscribes what `ping` gives whenever the peer has been quiet for a while. Never emits; errors with `STALLED` when the peer is
    * gone. While this side itself does not read, the peer's silence means nothing.
    */
-  keepAlive(ping: Observable<unknown>): Observable<never> {
+  keepAlive(ping: () => Observable<unknown>): Observable<never> {
     return new Observable((subscriber) => {
       const ask = () => {
-        if (this.valve.isOpen) subscriber.add(ping.subscribe({ error: (error: unknown) => subscriber.error(error) }));
+        if (this.valve.isOpen) subscriber.add(ping().subscribe({ error: (error: unknown) => subscriber.error(error) }));
         else this.#hearReplies();
       };
       this.liveness.watch(ask).subscribe(subscriber);

@@ -1,4 +1,5 @@
 import {
+  type Observable,
   ReplaySubject,
   type Subscription,
   catchError,
@@ -10,7 +11,13 @@ import {
   take,
 } from 'rxjs';
 import { listenForData } from '../data-ports.ts';
-import { type AwaitPeers, type DataPort, awaitOnOwnPort, openDataPort } from './data-connections.ts';
+import {
+  type DataConnection,
+  type DataOffers,
+  type DataPort,
+  awaitOnOwnPort,
+  openDataPort,
+} from './data-connections.ts';
 
 // Long enough for transfers that follow each other, short enough for a port that is of no more use.
 const AHEAD_MS = 60_000;
@@ -32,8 +39,9 @@ export class PortsAhead {
     this.#aheadMs = aheadMs;
   }
 
-  readonly awaitPeers: AwaitPeers = (count, announce) =>
-    defer(() => {
+  /** As `AwaitPeers`. */
+  awaitPeers(count: number, announce: (offers: DataOffers) => Observable<never>): Observable<DataConnection> {
+    return defer(() => {
       const here = this.#ahead ?? this.#open();
       const ahead = this.#open();
       this.#ahead = ahead;
@@ -48,6 +56,7 @@ export class PortsAhead {
         finalize(() => here.whileOpen.unsubscribe()),
       );
     });
+  }
 
   close(): void {
     this.#close(this.#ahead);

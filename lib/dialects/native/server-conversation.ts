@@ -1,7 +1,7 @@
 import {
   EMPTY,
   Observable,
-  Subject,
+  type Subscriber,
   type Subscription,
   asapScheduler,
   catchError,
@@ -16,6 +16,7 @@ import {
   merge,
   mergeMap,
   observeOn,
+  tap,
   throwError,
 } from 'rxjs';
 import { InternalError, RemoteError, type SluiceError } from '../../errors/errors.ts';
@@ -64,30 +65,37 @@ const PAGE_ENVELOPE = 1024;
 export class ServerConversation {
   readonly #session: Session;
   readonly #options: ServerTransferOptions;
-  readonly #pages: ListingPages;
   readonly #running = new RunningRequests();
-  readonly #end$ = new Subject<never>();
+  #pages: ListingPages | undefined;
+  #end: Subscriber<never> | undefined;
   #isClientGone = false;
 
   constructor(session: Session, options: ServerTransferOptions) {
     this.#session = session;
     this.#options = options;
-    const { page, controlFrame } = options.limits;
-    const frame = Math.min(controlFrame, DEFAULT_LIMITS.controlFrame);
-    this.#pages = new ListingPages({ entries: page, bytes: frame - PAGE_ENVELOPE });
   }
 
   /**
-   * Answers requests until the client quits or leaves, or, after `stopping$`, until what runs has ended. Never emits.
-   * Errors with what broke the conversation; requests that were running fail with the same.
+   * Answers requests until the client quits or leaves, or, after `part`, until what runs has ended. Never emits. To be
+   * subscribed once. Errors with what broke the conversation; requests that were running fail with the same.
    */
-  run(stopping$: Observable<unknown>): Observable<never> {
+  run(): Observable<never> {
     const { commands, idleMs } = this.#options.limits;
-    const answers$ = this.#request$.pipe(mergeMap((request) => this.#answer(request), commands));
-    const idleLimit$ = this.#running.idleLimit(idleMs);
-    return firstToEnd(this.#end$, this.#partingAfter(stopping$), idleLimit$, answers$).pipe(
-      finalize(() => this.#pages.close()),
-    );
+    return new Observable((subscriber) => {
+      this.#end = subscriber;
+      subscriber.add(() => {
+        this.#pages?.close();
+        this.#options.ahead?.close();
+      });
+      const answers$ = this.#request$.pipe(mergeMap((request) => this.#answer(request), commands));
+      firstToEnd(this.#running.idleLimit(idleMs), answers$).subscribe(subscriber);
+    });
+  }
+
+  /** Says farewell, and ends the conversation when what runs has ended. */
+  part(): void {
+    const bye = { type: 'bye', code: 'SERVER_STOPPING', message: 'the server is stopping' } as const;
+    this.#endBehind(this.#options.control.send(bye), this.#running.settled$);
   }
 
   /**
@@ -96,7 +104,10 @@ export class ServerConversation {
    */
   get #request$(): Observable<Request | Misunderstood> {
     const { control } = this.#options;
-    const payload$ = firstToEnd(control.payload$, control.keepAlive(control.send({ type: 'ping', id: 1 })));
+    const payload$ = firstToEnd(
+      control.payload$,
+      control.keepAlive(() => control.send({ type: 'ping', id: 1 })),
+    );
     return new Observable((subscriber) =>
       payload$.subscribe({
         next: (payload) => {
@@ -109,8 +120,8 @@ export class ServerConversation {
             subscriber.error(error);
           }
         },
-        error: (error: unknown) => subscriber.add(this.#endAfterAll(error)),
-        complete: () => subscriber.add(this.#endAfterAll()),
+        error: (error: unknown) => this.#endAfterAll(error),
+        complete: () => this.#endAfterAll(),
       }),
     );
   }
@@ -193,12 +204,9 @@ export class ServerConversation {
       case 'misunderstood':
         return throwError(() => request.error);
       case 'quit':
-        return concat(
-          control.send({ type: 'done', id: request.id }),
-          defer(() => this.#endNow()),
-        );
+        return control.send({ type: 'done', id: request.id }).pipe(tap({ complete: () => this.#end?.complete() }));
       case 'list':
-        if (request.cursor !== undefined) return this.#sendPage(request.id, this.#pages.next(request.cursor));
+        if (request.cursor !== undefined) return this.#sendPage(request.id, this.#listings.next(request.cursor));
     }
     return this.#session
       .execute(this.#commandFor(request, running))
@@ -263,7 +271,7 @@ export class ServerConversation {
     const { control } = this.#options;
     switch (reply.type) {
       case 'listing':
-        return this.#sendPage(id, this.#pages.first(reply.entries));
+        return this.#sendPage(id, this.#listings.first(reply.entries));
       case 'entry':
         return control.send({ type: 'entry', id, entry: reply.entry });
       case 'digest':
@@ -303,21 +311,25 @@ export class ServerConversation {
     );
   }
 
-  #endNow(): Observable<never> {
-    this.#end$.complete();
-    return EMPTY;
+  get #listings(): ListingPages {
+    const { page, controlFrame } = this.#options.limits;
+    const frame = Math.min(controlFrame, DEFAULT_LIMITS.controlFrame);
+    return (this.#pages ??= new ListingPages({ entries: page, bytes: frame - PAGE_ENVELOPE }));
   }
 
   /**
    * Fails what runs, and ends the conversation, with the error if there is one, when that has ended: what was kept of a
    * transfer is then there to be taken up by the client's next session.
    */
-  #endAfterAll(cause?: unknown): Subscription {
+  #endAfterAll(cause?: unknown): void {
     // What waits behind the running requests is not begun any more: nobody is there to hear of it.
     this.#isClientGone = true;
     this.#running.failAll(connectionLost(cause));
-    const outcome$ = cause === undefined ? EMPTY : throwError(() => sluiceError(cause));
-    return concat(this.#running.settled$, outcome$).subscribe(this.#end$);
+    this.#endBehind(this.#running.settled$, cause === undefined ? EMPTY : throwError(() => sluiceError(cause)));
+  }
+
+  #endBehind(...before: readonly Observable<never>[]): void {
+    if (this.#end !== undefined) concat(...before).subscribe(this.#end);
   }
 
   /** Asks the client for a sign of life. */
@@ -325,17 +337,6 @@ export class ServerConversation {
     const { control } = this.#options;
     const sign$ = control.liveness.signWithin(CHALLENGE_MS);
     return firstValueFrom(merge(sign$, control.send({ type: 'ping', id: 1 }).pipe(catchError(() => EMPTY))));
-  }
-
-  #partingAfter(stopping$: Observable<unknown>): Observable<never> {
-    const bye = { type: 'bye', code: 'SERVER_STOPPING', message: 'the server is stopping' } as const;
-    const part = () => concat(this.#options.control.send(bye), this.#running.settled$).subscribe(this.#end$);
-    return new Observable((subscriber) =>
-      stopping$.subscribe({
-        next: () => subscriber.add(part()),
-        error: (error: unknown) => subscriber.error(error),
-      }),
-    );
   }
 }
 

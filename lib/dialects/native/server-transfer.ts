@@ -14,6 +14,7 @@ import type { ControlChannel } from './control-channel.ts';
 import { type AwaitPeers, awaitPeer, connectData } from './data-connections.ts';
 import { DEFAULT_LIMITS, type ConversationLimits } from '../limits.ts';
 import type { Accepted, ContentProof, TransferRequest, TreeRequest } from './messages.ts';
+import type { PortsAhead } from './ports-ahead.ts';
 import type { RunningRequest } from './running-request.ts';
 import { type SegmentOptions, receiveSegments, sendSegments } from './segment-content.ts';
 import { receiveTree, sendTree } from './tree-content.ts';
@@ -24,8 +25,8 @@ const FIRST_UNPRIVILEGED_PORT = 1024;
 export interface ServerTransferOptions {
   readonly control: ControlChannel;
   readonly awaitPeers: AwaitPeers;
-  /** The same for a client that wants to know of the next port, where there is one. */
-  readonly awaitAhead: AwaitPeers | undefined;
+  /** For clients that want to know of the next port, where sessions have some of their own. */
+  readonly ahead: PortsAhead | undefined;
   readonly digestName: DigestName;
   readonly limits: ConversationLimits;
 }
@@ -143,15 +144,19 @@ export class ServerTransfer {
   }
 
   #open(words: Omit<Accepted, 'type' | 'id'>): Observable<Socket> {
-    const { control, awaitPeers, awaitAhead = awaitPeers, limits } = this.#options;
+    const { control, limits } = this.#options;
     const accepted: Accepted = { type: 'accepted', id: this.#request.id, ...words };
     const { data, next } = this.#request;
-    if (data === undefined)
-      return awaitPeer(next ? awaitAhead : awaitPeers, (offer) => control.send({ ...accepted, ...offer }));
+    if (data === undefined) return awaitPeer(this.#awaiting(next), (offer) => control.send({ ...accepted, ...offer }));
     // Only ever to the address that the control connection comes from: no client can aim the server at others.
     if (data.port < FIRST_UNPRIVILEGED_PORT)
       throw new FileError('PERMISSION_DENIED', `data port ${data.port} is refused: ports below 1024 are not dialled`);
     return concat(control.send(accepted), connectData(control.peer, data, limits.dataMs));
+  }
+
+  #awaiting(next = false): AwaitPeers {
+    const { ahead, awaitPeers } = this.#options;
+    return next && ahead !== undefined ? (count, announce) => ahead.awaitPeers(count, announce) : awaitPeers;
   }
 
   /** How the segments travel; the first that asks for its connection has all of them announced. */

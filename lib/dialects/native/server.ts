@@ -2,11 +2,11 @@ import type { Socket } from 'node:net';
 import {
   EMPTY,
   type Observable,
+  ReplaySubject,
   catchError,
   defer,
   finalize,
   map,
-  mergeMap,
   of,
   switchMap,
   takeUntil,
@@ -17,6 +17,7 @@ import { ConnectionError, ProtocolError, type SluiceError, TimeoutError } from '
 import { sluiceError } from '../../errors/from-system.ts';
 import { listen } from '../../net/listen.ts';
 import { takeFrame } from '../../net/take-frame.ts';
+import { followedBy } from '../../operators/followed-by.ts';
 import { type DigestName, availableDigests } from '../../operators/digest.ts';
 import { assertUnchanged } from '../../protocol/message-check.ts';
 import { type DataPorts, isOnePort } from '../data-ports.ts';
@@ -66,6 +67,8 @@ class NativeServer implements ServerDialect {
   readonly #limits: ConversationLimits;
   readonly #sharedPort = new SharedPort();
   readonly #awaitPeers: AwaitPeers;
+  readonly #conversations = new Set<ServerConversation>();
+  readonly #stopping$ = new ReplaySubject<void>(1);
 
   constructor(options: NativeServerOptions) {
     const { port, awaitPeers, limits } = options;
@@ -77,8 +80,8 @@ class NativeServer implements ServerDialect {
 
   converse(socket: Socket, host: SessionHost): Observable<never> {
     // Made when it begins, so that nothing of the wait for a first frame is held while the session lasts.
-    return defer(() => this.#firstFrame(socket, host)).pipe(
-      mergeMap(({ payload, checked }) => {
+    return defer(() => this.#firstFrame(socket)).pipe(
+      followedBy(({ payload, checked }) => {
         if (isToken(payload)) return this.#deliver(payload.toString('latin1'), socket);
         return this.#greet(payload, socket, this.#channel(socket, checked), host);
       }),
@@ -89,31 +92,40 @@ class NativeServer implements ServerDialect {
     sayLast(this.#channel(socket, false), reason);
   }
 
-  #firstFrame(socket: Socket, { stopping$ }: SessionHost): Observable<{ payload: Buffer; checked: boolean }> {
+  stop(): void {
+    this.#stopping$.next();
+    for (const conversation of this.#conversations) conversation.part();
+  }
+
+  #firstFrame(socket: Socket): Observable<{ payload: Buffer; checked: boolean }> {
     return takeFrame(socket, this.#limits.helloFrame).pipe(
       helloDeadline(this.#limits.helloMs),
       // A connection that may yet show the token of a running transfer is waited for.
-      unlessStopping(stopping$.pipe(switchMap(() => this.#sharedPort.idle$))),
+      unlessStopping(this.#stopping$.pipe(switchMap(() => this.#sharedPort.idle$))),
       map((payload) => ({ payload, checked: assertUnchanged(payload) })),
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error))),
     );
   }
 
   #greet(payload: Buffer, socket: Socket, control: ControlChannel, host: SessionHost): Observable<never> {
-    return defer(() => {
-      const hello = decodeHello(payload);
-      assertVersion(hello);
-      const digestName = chooseDigest(hello);
-      return host.withSession((session) => {
-        const { aheadOn } = this.#options;
-        const ahead = aheadOn === undefined ? undefined : new PortsAhead(aheadOn, this.#limits.dataMs);
-        const awaitAhead = ahead?.awaitPeers;
-        const options = { control, awaitPeers: this.#awaitPeers, awaitAhead, digestName, limits: this.#limits };
-        const conversation = new ServerConversation(session, options);
-        say(control, this.#welcome(digestName));
-        return conversation.run(host.stopping$).pipe(finalize(() => ahead?.close()));
-      });
-    }).pipe(
+    try {
+      return this.#begin(digestFor(decodeHello(payload)), socket, control, host);
+    } catch (error) {
+      return this.#turnAway(socket, sluiceError(error), control);
+    }
+  }
+
+  #begin(digestName: DigestName, socket: Socket, control: ControlChannel, host: SessionHost): Observable<never> {
+    const conversation$ = host.withSession((session) => {
+      const { aheadOn } = this.#options;
+      const ahead = aheadOn === undefined ? undefined : new PortsAhead(aheadOn, this.#limits.dataMs);
+      const options = { control, awaitPeers: this.#awaitPeers, ahead, digestName, limits: this.#limits };
+      const conversation = new ServerConversation(session, options);
+      this.#conversations.add(conversation);
+      say(control, this.#welcome(digestName));
+      return conversation.run().pipe(finalize(() => this.#conversations.delete(conversation)));
+    });
+    return conversation$.pipe(
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error), control)),
       finalize(() => control.close()),
     );
@@ -176,15 +188,13 @@ const helloDeadline = (helloMs: number) =>
     with: () => throwError(() => new TimeoutError('HELLO_TIMEOUT', `no hello came within ${helloMs / 1000} s`)),
   });
 
-const assertVersion = ({ version }: Hello): void => {
+/** Throws `VERSION_MISMATCH` where client and server cannot speak with each other. */
+const digestFor = ({ version, digests }: Hello): DigestName => {
   if (version < PROTOCOL_VERSION)
     throw new ProtocolError(
       'VERSION_MISMATCH',
       `this server speaks protocol version ${PROTOCOL_VERSION}, the client only ${version}`,
     );
-};
-
-const chooseDigest = ({ digests }: Hello): DigestName => {
   const digest = availableDigests().find((name) => digests.includes(name));
   if (digest === undefined)
     throw new ProtocolError(
