@@ -22,25 +22,30 @@ export interface ControlChannelOptions extends LivenessLimits {
 
 /** A control connection as frames in and messages out. */
 export class ControlChannel {
-  /**
-   * Emits the payload of each message. Subscribe once; completes when the peer ends the connection between two frames;
-   * errors with frame errors, with `DIGEST_MISMATCH` and with `CLOSED_EARLY`. Unsubscribing stops reading.
-   */
-  readonly payload$: Observable<Buffer>;
   /** Counts messages that are being worked on; while it is closed the connection is not read. */
   readonly valve: Valve;
   /** To be told of content that moves; of messages it knows. */
   readonly liveness: Liveness;
   readonly #socket: Socket;
+  readonly #maxPayload: number;
   #checked: boolean | undefined;
   #unsent = 0;
 
   constructor(socket: Socket, { maxPayload, maxHeld, checked, ...limits }: ControlChannelOptions) {
     this.#socket = socket;
+    this.#maxPayload = maxPayload;
     this.#checked = checked;
     this.liveness = new Liveness(limits);
     this.valve = new Valve({ high: maxHeld, low: maxHeld - 1 });
-    this.payload$ = fromReadable(socket, { own: false })(this.valve.open$).pipe(
+  }
+
+  /**
+   * Emits the payload of each message. Subscribe once; completes when the peer ends the connection between two frames;
+   * errors with frame errors, with `DIGEST_MISMATCH` and with `CLOSED_EARLY`. Unsubscribing stops reading.
+   */
+  get payload$(): Observable<Buffer> {
+    const maxPayload = this.#maxPayload;
+    return fromReadable(this.#socket, { own: false })(this.valve.open$).pipe(
       decodeWith(() => new WholeFrameDecoder(maxPayload)),
       this.#arriving(),
     );

@@ -1,4 +1,4 @@
-import { Observable, Subject, map, race, take, timer } from 'rxjs';
+import { Observable, Subject, defer, map, race, take, timer } from 'rxjs';
 import { TimeoutError } from '../../errors/errors.ts';
 
 export interface LivenessLimits {
@@ -14,7 +14,8 @@ export interface LivenessLimits {
  */
 export class Liveness {
   readonly #limits: LivenessLimits;
-  readonly #heard$ = new Subject<void>();
+  /** There once somebody has waited for a word. */
+  #heard$: Subject<void> | undefined;
   #lastHeard = performance.now();
 
   constructor(limits: LivenessLimits) {
@@ -24,7 +25,7 @@ export class Liveness {
   /** To be told of every message. */
   heard(): void {
     this.moved();
-    this.#heard$.next();
+    this.#heard$?.next();
   }
 
   /** To be told of content that moves: that too shows the peer at work, if only a moment ago. */
@@ -37,7 +38,10 @@ export class Liveness {
    * was gone may still arrive.
    */
   signWithin(milliseconds: number): Observable<boolean> {
-    return race(this.#heard$.pipe(map(() => true)), timer(milliseconds).pipe(map(() => false))).pipe(take(1));
+    return defer(() => {
+      this.#heard$ ??= new Subject();
+      return race(this.#heard$.pipe(map(() => true)), timer(milliseconds).pipe(map(() => false))).pipe(take(1));
+    });
   }
 
   /**

@@ -5,7 +5,8 @@ import type { RunningRequest } from './running-request.ts';
 /** The requests of one session that are worked on. */
 export class RunningRequests {
   readonly #byId = new Map<number, RunningRequest>();
-  readonly #end$ = new Subject<void>();
+  /** There once somebody waits for the last of them. */
+  #end$: Subject<void> | undefined;
   #idleSince = performance.now();
 
   /** Throws `STATE_UNEXPECTED` where the id is in use. */
@@ -24,7 +25,7 @@ export class RunningRequests {
   end({ id }: RunningRequest): void {
     this.#byId.delete(id);
     this.#idleSince = performance.now();
-    this.#end$.next();
+    this.#end$?.next();
   }
 
   failAll(error: SluiceError): void {
@@ -33,14 +34,14 @@ export class RunningRequests {
 
   /** Never emits; completes as soon as nothing runs. */
   get settled$(): Observable<never> {
-    return defer(() =>
-      this.#byId.size === 0
-        ? EMPTY
-        : this.#end$.pipe(
-            first(() => this.#byId.size === 0),
-            ignoreElements(),
-          ),
-    );
+    return defer(() => {
+      if (this.#byId.size === 0) return EMPTY;
+      this.#end$ ??= new Subject();
+      return this.#end$.pipe(
+        first(() => this.#byId.size === 0),
+        ignoreElements(),
+      );
+    });
   }
 
   /** Never emits; errors with `IDLE_TIMEOUT` when nothing has run for so long. One timer a subscription. */

@@ -104,12 +104,12 @@ export class ServerConversation {
    */
   get #request$(): Observable<Request | Misunderstood> {
     const { control } = this.#options;
-    const payload$ = firstToEnd(
-      control.payload$,
-      control.keepAlive(() => control.send({ type: 'ping', id: 1 })),
-    );
     return new Observable((subscriber) =>
-      payload$.subscribe({
+      // Made here, so that nobody holds it but who it speaks to.
+      firstToEnd(
+        control.payload$,
+        control.keepAlive(() => control.send({ type: 'ping', id: 1 })),
+      ).subscribe({
         next: (payload) => {
           try {
             const request = this.#hear(understand(payload));

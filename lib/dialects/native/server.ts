@@ -109,14 +109,14 @@ class NativeServer implements ServerDialect {
 
   #greet(payload: Buffer, socket: Socket, control: ControlChannel, host: SessionHost): Observable<never> {
     try {
-      return this.#begin(digestFor(decodeHello(payload)), socket, control, host);
+      return this.#closing(this.#begin(digestFor(decodeHello(payload)), control, host), socket, control);
     } catch (error) {
       return this.#turnAway(socket, sluiceError(error), control);
     }
   }
 
-  #begin(digestName: DigestName, socket: Socket, control: ControlChannel, host: SessionHost): Observable<never> {
-    const conversation$ = host.withSession((session) => {
+  #begin(digestName: DigestName, control: ControlChannel, host: SessionHost): Observable<never> {
+    return host.withSession((session) => {
       const { aheadOn } = this.#options;
       const ahead = aheadOn === undefined ? undefined : new PortsAhead(aheadOn, this.#limits.dataMs);
       const options = { control, awaitPeers: this.#awaitPeers, ahead, digestName, limits: this.#limits };
@@ -125,6 +125,9 @@ class NativeServer implements ServerDialect {
       say(control, this.#welcome(digestName));
       return conversation.run().pipe(finalize(() => this.#conversations.delete(conversation)));
     });
+  }
+
+  #closing(conversation$: Observable<never>, socket: Socket, control: ControlChannel): Observable<never> {
     return conversation$.pipe(
       catchError((error: unknown) => this.#turnAway(socket, sluiceError(error), control)),
       finalize(() => control.close()),
