@@ -13,29 +13,23 @@ import type { Valve } from '../streams/valve.ts';
 export const remoteSource = (session: Session, path: RemotePath): LendingSource =>
   Object.assign((open$: Observable<boolean>) => receive(session, path, open$), {
     lend: (valve: Valve) =>
-      receive(session, path, valve.open$, (inner) => {
-        valve.ownedBy((chunk) => inner.giveBack(chunk));
-        return (chunk) => inner.take(chunk);
-      }),
+      receive(session, path, valve.open$, (inner) => valve.ownedBy((chunk) => inner.passBack(chunk))),
   });
 
-/** Chunks stay the outer pipeline's, unless `lending` says how each is counted in the session's own until it comes back. */
+/** Bytes from a pipeline of the session's own, whose valve `lending` is told of: it hears of memory that comes back. */
 const receive = (
   session: Session,
   path: RemotePath,
   open$: Observable<boolean>,
-  lending: (inner: Valve) => (chunk: Buffer) => void = () => () => undefined,
+  lending?: (inner: Valve) => void,
 ): Observable<Buffer> =>
   new Observable((subscriber) => {
     // The session's own pipeline ends in a sink that hands every chunk to the outer pipeline.
     const handOn: Sink = (valve) => (bytes$) => {
-      const count = lending(valve);
+      lending?.(valve);
       return bytes$.pipe(
         whileFollowing(open$, valve),
-        tap((chunk) => {
-          count(chunk);
-          subscriber.next(chunk);
-        }),
+        tap((chunk) => subscriber.next(chunk)),
         ignoreElements(),
       );
     };

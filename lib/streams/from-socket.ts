@@ -1,6 +1,6 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { finished } from 'node:stream';
-import { Observable, concat, defer, of } from 'rxjs';
+import { Observable, concat, defer, finalize, of } from 'rxjs';
 import type { Source } from './flow.ts';
 import { fromReadable } from './from-readable.ts';
 
@@ -16,12 +16,11 @@ export interface ReadMemory {
  * The bytes of a TCP connection, read straight to where their taker wants them, and emitted as views of that memory.
  *
  * Completes, errors and is torn down as `fromReadable` is for a socket of its own. What the socket has read already comes
- * first, in memory of its own, and so does everything from sockets that cannot do this: a taker has to look where its bytes
- * are. Holds nothing.
+ * first, whatever the gate says, in memory of its own; and so does everything from sockets that cannot do this: a taker has to
+ * look where its bytes are. Holds nothing.
  *
- * A socket itself reads into 64 KiB of fresh memory each time, which is copied to its place and left to the collector. To
- * receive 1 GiB, digest and write it to memory took 1.2 s of processor time so, and takes 0.9 s (0.42 and 0.24 s without
- * the writing).
+ * A socket itself reads into 64 KiB of fresh memory each time, which is copied to its place and left to the collector; what
+ * that costs stands in docs/decisions.md.
  */
 export const fromSocket =
   (socket: Socket, memory: ReadMemory): Source =>
@@ -30,7 +29,8 @@ export const fromSocket =
       const begun = socket.read() as Buffer | null;
       const handle = handleOf(socket);
       const bytes$ = (handle === undefined ? fromReadable(socket) : readInPlace(socket, handle, memory))(open$);
-      return begun === null ? bytes$ : concat(of(begun), bytes$);
+      // Who leaves with the first chunk leaves before the rest is subscribed, which would close the socket.
+      return begun === null ? bytes$ : concat(of(begun), bytes$).pipe(finalize(() => socket.destroy()));
     });
 
 /** What stands between a socket and its connection, as Node's own modules pass it from one socket to another. */

@@ -69,6 +69,11 @@ export class Valve {
   /** Counts a chunk that was taken as done, and tells its owner, who may use its memory again. */
   giveBack(chunk: Buffer): void {
     this.release(weightOf(chunk));
+    this.passBack(chunk);
+  }
+
+  /** Tells the owner of a chunk that is done, and was counted elsewhere. */
+  passBack(chunk: Buffer): void {
     this.#owner?.(chunk);
   }
 

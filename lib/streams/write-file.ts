@@ -38,21 +38,24 @@ export const writeFile =
       let gatheredBytes = 0;
       let begun = 0;
       let written = 0;
+      /** What was begun and is not told of, in order. */
       const underWay: Batch[] = [];
+      let unsettled = 0;
       let sourceDone = false;
-      let sourceFailure: { readonly error: unknown } | undefined;
+      let failure: { readonly error: unknown } | undefined;
+      let writeFailed = false;
       let open = true;
 
       const end = () => {
-        if (sourceFailure === undefined) subscriber.complete();
-        else subscriber.error(sourceFailure.error);
+        if (failure === undefined) subscriber.complete();
+        else subscriber.error(failure.error);
       };
       const flush = () => {
-        if (subscriber.closed || underWay.length === WRITES_UNDER_WAY) return;
-        if (gatheredBytes === 0) {
-          if (sourceDone && underWay.length === 0) end();
-          return;
-        }
+        if (subscriber.closed) return;
+        // What was begun before the write that failed still counts.
+        if (writeFailed) return unsettled === 0 ? end() : undefined;
+        if (underWay.length === WRITES_UNDER_WAY) return;
+        if (gatheredBytes === 0) return sourceDone && underWay.length === 0 ? end() : undefined;
         // Behind a closed valve nothing more is gathered, and only writing what is there can open it.
         if (gatheredBytes < GATHER_BYTES && !sourceDone && open) return;
         const batch = { at: start + begun, chunks: gathered, bytes: gatheredBytes, isWritten: false };
@@ -60,21 +63,22 @@ export const writeFile =
         gathered = [];
         gatheredBytes = 0;
         underWay.push(batch);
+        unsettled += 1;
         write(batch).then(
           () => landed(batch),
           (error: unknown) => {
-            if (sourceFailure === undefined)
-              subscriber.error(fileError(error, `${name}: cannot write`, 'WRITE_FAILED'));
-            else end();
+            unsettled -= 1;
+            writeFailed = true;
+            failure ??= { error: fileError(error, `${name}: cannot write`, 'WRITE_FAILED') };
+            flush();
           },
         );
       };
-      // Not where nobody wants it any more when its turn has come.
+      // Not, or not on, where nobody wants it any more.
       const write = ({ chunks, at }: Batch): Promise<void> =>
-        contentAccess.run(async () => {
-          if (!subscriber.closed) await writeAll(handle, chunks, at);
-        });
+        contentAccess.run(() => writeAll(handle, chunks, at, () => !subscriber.closed));
       const landed = (batch: Batch) => {
+        unsettled -= 1;
         batch.isWritten = true;
         for (const chunk of batch.chunks) valve.giveBack(chunk);
         const before = written;
@@ -102,7 +106,7 @@ export const writeFile =
           flush();
         },
         error: (error: unknown) => {
-          sourceFailure = { error };
+          failure ??= { error };
           sourceDone = true;
           flush();
         },
@@ -114,8 +118,13 @@ export const writeFile =
     });
 
 /** Writes every byte: the system may take only some of them at a time, and says why only at the next try. */
-const writeAll = async (handle: WriteTarget, buffers: Buffer[], position: number): Promise<void> => {
-  for (let rest = buffers, at = position; rest.length > 0;) {
+const writeAll = async (
+  handle: WriteTarget,
+  buffers: Buffer[],
+  position: number,
+  isWanted: () => boolean,
+): Promise<void> => {
+  for (let rest = buffers, at = position; rest.length > 0 && isWanted();) {
     const { bytesWritten } = await handle.writev(rest, at);
     at += bytesWritten;
     rest = without(rest, bytesWritten);

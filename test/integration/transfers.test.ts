@@ -4,14 +4,16 @@ import { chmod, mkdir, readFile, readdir, stat, truncate, utimes, writeFile } fr
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type TestContext, describe, it } from 'node:test';
-import { type Observable, firstValueFrom, lastValueFrom, share, tap, toArray } from 'rxjs';
+import { type Observable, firstValueFrom, lastValueFrom, scan, share, tap, toArray } from 'rxjs';
 import {
   type Client,
+  type Sink,
   type Valve,
   fromChunks,
   fromFile,
   fromReadable,
   pump,
+  pumpWithin,
   throttle,
   toNothing,
 } from '../../lib/index.ts';
@@ -290,6 +292,15 @@ describe('a transfer that cannot be', () => {
       finish();
       await running;
     }
+  });
+
+  it('comes whole to a sink that is lent its memory and gives none of it back', async (test) => {
+    const { server, client } = await startScene(test);
+    await writeFile(join(server.root, 'big'), Buffer.alloc(14 * MIB));
+    const count: Sink = () => (bytes$) =>
+      bytes$.pipe(scan((sum, { length }) => ({ bytes: sum.bytes + length }), { bytes: 0 }));
+    const { bytes } = await lastValueFrom(pumpWithin({ lend: true })(client.source(['big']), count));
+    assert.equal(bytes, 14 * MIB);
   });
 
   it('comes in a few pieces of memory, over and over, for a sink that gives them back', async (test) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, Socket, createServer } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { BehaviorSubject, firstValueFrom } from 'rxjs';
+import { BehaviorSubject, firstValueFrom, lastValueFrom, take } from 'rxjs';
 import { type ReadMemory, fromSocket } from '../../lib/streams/from-socket.ts';
 import { ALWAYS_OPEN$, bytesOf, pattern, turns, unexpected, until } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
@@ -82,6 +82,17 @@ describe('fromSocket', () => {
     const taken = bytesOf(fromSocket(near, anywhere));
     far.end(', and more');
     assert.equal((await taken).toString(), 'token, content, and more');
+  });
+
+  it('closes the connection for a taker that leaves with what had been read before', async (test) => {
+    const { near, far } = await socketPair(test);
+    far.write('abc');
+    await once(near, 'readable');
+    near.unshift(near.read(3));
+    assert.equal((await lastValueFrom(fromSocket(near, anywhere)(ALWAYS_OPEN$).pipe(take(1)))).toString(), 'abc');
+    assert.ok(near.destroyed);
+    far.resume();
+    await until(() => far.destroyed);
   });
 
   it('reads what else there is of a socket that has read its end already', async (test) => {

@@ -147,22 +147,32 @@ describe('writeFile', () => {
     assert.ok(content.subarray(0, bytes.length).equals(bytes));
   });
 
-  it('errors with the failure of a write, whatever is written behind it', async (test) => {
-    const { handle, writes } = scriptedHandle(test);
-    const source = new Subject<Buffer>();
-    const seen: unknown[] = [];
-    source.pipe(writeFile(handle, 'file')(new Valve({ high: 4 * GATHERED }))).subscribe({
-      next: () => seen.push('progress'),
-      error: (error: unknown) => seen.push((error as SluiceError).code),
+  for (const first of [0, 1])
+    it(`errors with the failure of write ${first} when the other one has ended, and tells what was written before`, async (test) => {
+      const { handle, writes } = scriptedHandle(test);
+      const source = new Subject<Buffer>();
+      const seen: unknown[] = [];
+      source.pipe(writeFile(handle, 'file')(new Valve({ high: 4 * GATHERED }))).subscribe({
+        next: ({ bytes }) => seen.push(bytes),
+        error: (error: unknown) => seen.push((error as SluiceError).code),
+      });
+      for (let times = 0; times < 3; times += 1) source.next(Buffer.alloc(GATHERED));
+      writes[first]?.fail(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+      await turns(5);
+      assert.deepEqual(seen, []);
+      writes[1 - first]?.finish();
+      await until(() => !source.observed);
+      assert.deepEqual(seen, first === 0 ? ['NO_SPACE'] : [GATHERED, 'NO_SPACE']);
+      assert.equal(writes.length, 2);
     });
-    source.next(Buffer.alloc(GATHERED));
-    source.next(Buffer.alloc(GATHERED));
-    writes[1]?.finish();
+
+  it('does not write on where the system took only some of the bytes and nobody wants it any more', async (test) => {
+    const { handle, writes } = scriptedHandle(test);
+    const running = of(pattern(100)).pipe(writeFile(handle, 'file')(new Valve())).subscribe({ error: unexpected });
+    running.unsubscribe();
+    writes[0]?.finish(10);
     await turns(5);
-    writes[0]?.fail(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
-    await until(() => seen.length > 0);
-    assert.deepEqual(seen, ['NO_SPACE']);
-    assert.equal(source.observed, false);
+    assert.equal(writes.length, 1);
   });
 
   it('has no more writes under way of many files than Node has threads for', async (test) => {

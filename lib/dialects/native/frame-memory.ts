@@ -19,7 +19,7 @@ const LEAST_BYTES = 16 * 1024;
 /**
  * Where the bytes of a data connection are read to: large frames of content straight to their places, and all else, small
  * frames many at a time, into memory that is not used again, so that views of it may be kept. After a large frame another one
- * is expected, and little more than its header is read before its content. Holds 64 KiB.
+ * is expected, and little more than its header is read before its content. Holds 64 KiB, and so does any view that is kept.
  */
 export class FrameMemory implements ReadMemory {
   readonly #decoder: FrameDecoder;
