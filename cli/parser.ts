@@ -41,7 +41,7 @@ export const createParser = (words: readonly string[]): Argv =>
     .completion('completion', 'print a script for shell completion')
     .check(assertPlainFlags)
     .fail((message: string | null, error: Error) => {
-      throw message === null || error instanceof OptionError ? error : usageError(message);
+      throw message === null || error instanceof OptionError ? error : usageError(message, words);
     })
     .exitProcess(false);
 
@@ -57,9 +57,11 @@ const assertPlainFlags = (flags: object): true => {
   return true;
 };
 
-const usageError = (message: string): OptionError => {
+const usageError = (message: string, words: readonly string[]): OptionError => {
   const text = message.replace(/\s+/g, ' ');
-  const what = text.startsWith('Did you mean') ? `unknown command: ${text}` : text;
+  const [, hint] = /^Did you mean (.*)/.exec(text) ?? [];
+  const typed = words.find((word) => !word.startsWith('-')) ?? '';
+  const what = hint === undefined ? text : `unknown command "${typed}": did you mean ${hint}`;
   return new OptionError(`${what} (see sluice --help)`);
 };
 

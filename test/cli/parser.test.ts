@@ -38,7 +38,7 @@ describe('a command line that makes no sense', () => {
     [['serve', '0', '--grace', '0'], /grace/],
     [['serve', '0', '--max-sessions', 'many'], /--max-sessions must be a number/],
     [['serve', '0', '--root', 'a', '--root', 'b'], /--root is given more than once/],
-    [['gett'], /unknown command: Did you mean get/],
+    [['gett'], /unknown command "gett": did you mean get\?/],
     [['serve', '0', '--log-level', 'loud'], /log-level.*"loud"/],
   ] as const)
     it(`is refused: ${['sluice', ...words].join(' ')}`, async () => {
