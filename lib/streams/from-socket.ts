@@ -1,6 +1,6 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { finished } from 'node:stream';
-import { Observable, concat, defer, finalize, of } from 'rxjs';
+import { Observable, concat, defer, finalize } from 'rxjs';
 import type { Source } from './flow.ts';
 import { fromReadable } from './from-readable.ts';
 
@@ -26,12 +26,21 @@ export const fromSocket =
   (socket: Socket, memory: ReadMemory): Source =>
   (open$) =>
     defer(() => {
-      const begun = socket.read() as Buffer | null;
+      const begun = readBefore(socket);
       const handle = handleOf(socket);
       const bytes$ = (handle === undefined ? fromReadable(socket) : readInPlace(socket, handle, memory))(open$);
       // Who leaves with the first chunk leaves before the rest is subscribed, which would close the socket.
-      return begun === null ? bytes$ : concat(of(begun), bytes$).pipe(finalize(() => socket.destroy()));
+      return begun.length === 0 ? bytes$ : concat(begun, bytes$).pipe(finalize(() => socket.destroy()));
     });
+
+/** What a socket has read and nobody has taken; some versions of Node give it in one piece, others in several. */
+const readBefore = (socket: Socket): Buffer[] => {
+  const chunks: Buffer[] = [];
+  for (let chunk = take(socket); chunk !== null; chunk = take(socket)) chunks.push(chunk);
+  return chunks;
+};
+
+const take = (socket: Socket): Buffer | null => socket.read() as Buffer | null;
 
 /** What stands between a socket and its connection, as Node's own modules pass it from one socket to another. */
 interface Handle {

@@ -84,6 +84,18 @@ describe('fromSocket', () => {
     assert.equal((await taken).toString(), 'token, content, and more');
   });
 
+  it('emits all of it, in however many pieces it came', async (test) => {
+    const { near, far } = await socketPair(test);
+    far.write('one,');
+    await once(near, 'readable');
+    near.unshift(near.read(4));
+    far.write('two,');
+    await until(() => near.readableLength === 8);
+    const taken = bytesOf(fromSocket(near, anywhere));
+    far.end('three');
+    assert.equal((await taken).toString(), 'one,two,three');
+  });
+
   it('closes the connection for a taker that leaves with what had been read before', async (test) => {
     const { near, far } = await socketPair(test);
     far.write('abc');
