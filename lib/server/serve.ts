@@ -159,8 +159,9 @@ class RunningServer {
     try {
       leave = this.#door.enter(address);
     } catch (error) {
-      speaker.refuse(socket, sluiceError(error));
-      turnedAway(sluiceError(error));
+      const reason = sluiceError(error);
+      speaker.refuse(socket, reason);
+      turnedAway(reason);
       return Subscription.EMPTY;
     }
     this.#connections$.next(this.#connections$.value + 1);

@@ -1,5 +1,4 @@
 import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
-import { finished } from 'node:stream';
 import { Observable, concat, defer, finalize } from 'rxjs';
 import type { Source } from './flow.ts';
 import { fromReadable } from './from-readable.ts';
@@ -81,19 +80,6 @@ const readInPlace =
         // An old one that had read the end of the connection closes with that, and the new one will read the same.
         if (!socket.readableEnded) reading.destroy();
       });
-      const detach = finished(reading, { writable: false }, (error) =>
-        error ? subscriber.error(error) : subscriber.complete(),
-      );
-      const gate = open$.subscribe({
-        next: (open) => (open ? reading.resume() : reading.pause()),
-        error: (error: unknown) => subscriber.error(error),
-      });
-      return () => {
-        gate.unsubscribe();
-        detach();
-        reading.on('error', ignore).destroy();
-        socket.destroy();
-      };
+      subscriber.add(fromReadable(reading)(open$).subscribe(subscriber));
+      subscriber.add(() => socket.destroy());
     });
-
-const ignore = () => undefined;

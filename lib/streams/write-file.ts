@@ -18,7 +18,7 @@ interface Batch {
   readonly at: number;
   readonly chunks: Buffer[];
   readonly bytes: number;
-  isWritten: boolean;
+  outcome?: 'written' | 'failed';
 }
 
 /**
@@ -40,10 +40,8 @@ export const writeFile =
       let written = 0;
       /** What was begun and is not told of, in order. */
       const underWay: Batch[] = [];
-      let unsettled = 0;
       let sourceDone = false;
       let failure: { readonly error: unknown } | undefined;
-      let writeFailed = false;
       let open = true;
 
       const end = () => {
@@ -53,22 +51,21 @@ export const writeFile =
       const flush = () => {
         if (subscriber.closed) return;
         // What was begun before the write that failed still counts.
-        if (writeFailed) return unsettled === 0 ? end() : undefined;
+        if (underWay.some(({ outcome }) => outcome === 'failed'))
+          return underWay.every(({ outcome }) => outcome !== undefined) ? end() : undefined;
         if (underWay.length === WRITES_UNDER_WAY) return;
         if (gatheredBytes === 0) return sourceDone && underWay.length === 0 ? end() : undefined;
         // Behind a closed valve nothing more is gathered, and only writing what is there can open it.
         if (gatheredBytes < GATHER_BYTES && !sourceDone && open) return;
-        const batch = { at: start + begun, chunks: gathered, bytes: gatheredBytes, isWritten: false };
+        const batch: Batch = { at: start + begun, chunks: gathered, bytes: gatheredBytes };
         begun += gatheredBytes;
         gathered = [];
         gatheredBytes = 0;
         underWay.push(batch);
-        unsettled += 1;
         write(batch).then(
           () => landed(batch),
           (error: unknown) => {
-            unsettled -= 1;
-            writeFailed = true;
+            batch.outcome = 'failed';
             failure ??= { error: fileError(error, `${name}: cannot write`, 'WRITE_FAILED') };
             flush();
           },
@@ -78,11 +75,10 @@ export const writeFile =
       const write = ({ chunks, at }: Batch): Promise<void> =>
         contentAccess.run(() => writeAll(handle, chunks, at, () => !subscriber.closed));
       const landed = (batch: Batch) => {
-        unsettled -= 1;
-        batch.isWritten = true;
+        batch.outcome = 'written';
         for (const chunk of batch.chunks) valve.giveBack(chunk);
         const before = written;
-        for (let first = underWay[0]; first?.isWritten; first = underWay[0]) {
+        for (let first = underWay[0]; first?.outcome === 'written'; first = underWay[0]) {
           written += first.bytes;
           underWay.shift();
         }

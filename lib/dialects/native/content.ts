@@ -2,12 +2,8 @@ import type { Socket } from 'node:net';
 import { Observable, type Subscription, concat, concatMap, defer, map, mergeMap, of, tap } from 'rxjs';
 import { ConnectionError, SluiceError } from '../../errors/errors.ts';
 import type { DigestName } from '../../operators/digest.ts';
-import { decodeWith } from '../../operators/decode-with.ts';
-import { FrameDecoder } from '../../protocol/frame-decoder.ts';
-import { FrameMemory } from './frame-memory.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { LendingSource, Sink } from '../../streams/flow.ts';
-import { fromSocket } from '../../streams/from-socket.ts';
 import { PieceLender } from '../../streams/piece-lender.ts';
 import { toWritable } from '../../streams/to-writable.ts';
 import type { Valve } from '../../streams/valve.ts';
@@ -15,6 +11,7 @@ import type { ArrivingBlocks } from './arriving-blocks.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentWriter } from './content-writer.ts';
 import type { ContentProof } from './messages.ts';
+import { receivedPieces } from './received-pieces.ts';
 import type { ContentPulse } from './transfer-pulse.ts';
 import { waitForReason } from './wait-for-reason.ts';
 
@@ -106,35 +103,26 @@ const receive = (
   const content$ = new Observable<Buffer>((subscriber) => {
     const reader = new ContentReader({ ...options, offset, allocate });
     subscriber.add(restWhileClosed(pulse, open$));
-    const decoder = new FrameDecoder(() => reader.maxPayload);
-    return fromSocket(
-      socket,
-      new FrameMemory(decoder, reader),
-    )(open$)
-      .pipe(
-        tap(() => pulse.moved()),
-        decodeWith(() => decoder),
-      )
-      .subscribe({
-        next: (piece) => {
-          try {
-            const block = reader.read(piece);
-            if (block === undefined) return;
-            blocks.add(block);
-            if (block.bytes.length > 0) subscriber.next(block.bytes);
-            const { isLast, proof, failed } = block;
-            if (failed !== undefined) throw failed;
-            if (!isLast) return;
-            if (proof !== undefined) onProof(proof);
-            pulse.ended(true);
-            subscriber.complete();
-          } catch (error) {
-            subscriber.error(error);
-          }
-        },
-        error: (error: unknown) => subscriber.error(dataConnectionLost(error)),
-        complete: () => subscriber.error(dataConnectionLost()),
-      });
+    return receivedPieces(socket, reader, pulse, open$).subscribe({
+      next: (piece) => {
+        try {
+          const block = reader.read(piece);
+          if (block === undefined) return;
+          blocks.add(block);
+          if (block.bytes.length > 0) subscriber.next(block.bytes);
+          const { isLast, proof, failed } = block;
+          if (failed !== undefined) throw failed;
+          if (!isLast) return;
+          if (proof !== undefined) onProof(proof);
+          pulse.ended(true);
+          subscriber.complete();
+        } catch (error) {
+          subscriber.error(error);
+        }
+      },
+      error: (error: unknown) => subscriber.error(dataConnectionLost(error)),
+      complete: () => subscriber.error(dataConnectionLost()),
+    });
   });
   return concat(content$, blocks.end$);
 };

@@ -14,18 +14,15 @@ import {
   tap,
 } from 'rxjs';
 import type { DigestName } from '../../operators/digest.ts';
-import { decodeWith } from '../../operators/decode-with.ts';
 import { joinInTurn } from '../../operators/join-in-turn.ts';
-import { FrameDecoder } from '../../protocol/frame-decoder.ts';
-import { fromSocket } from '../../streams/from-socket.ts';
 import { Handover } from '../../streams/handover.ts';
 import { toWritable } from '../../streams/to-writable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { type TreeFile, type TreeItem, type TreeSink, type TreeSource, weightOf } from '../../transfer/tree.ts';
 import { dataConnectionLost, restWhileClosed } from './content.ts';
 import type { ArrivedBlock } from './content-reader.ts';
-import { FrameMemory } from './frame-memory.ts';
 import { type ContentProof, type TreeHeader, remoteError } from './messages.ts';
+import { receivedPieces } from './received-pieces.ts';
 import type { ContentPulse } from './transfer-pulse.ts';
 import { type TreePart, TreeReader } from './tree-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
@@ -128,27 +125,18 @@ export const receiveTree =
             return subscriber.complete();
         }
       };
-      const decoder = new FrameDecoder(() => reader.maxPayload);
-      return fromSocket(
-        socket,
-        new FrameMemory(decoder, reader),
-      )(valve.open$)
-        .pipe(
-          tap(() => pulse.moved()),
-          decodeWith(() => decoder),
-        )
-        .subscribe({
-          next: (piece) => {
-            try {
-              const part = reader.read(piece);
-              if (part !== undefined) take(part);
-            } catch (error) {
-              subscriber.error(error);
-            }
-          },
-          error: (error: unknown) => subscriber.error(dataConnectionLost(error)),
-          complete: () => subscriber.error(dataConnectionLost()),
-        });
+      return receivedPieces(socket, reader, pulse, valve.open$).subscribe({
+        next: (piece) => {
+          try {
+            const part = reader.read(piece);
+            if (part !== undefined) take(part);
+          } catch (error) {
+            subscriber.error(error);
+          }
+        },
+        error: (error: unknown) => subscriber.error(dataConnectionLost(error)),
+        complete: () => subscriber.error(dataConnectionLost()),
+      });
     });
 
 // Digests wait for the taker of a file no longer than its first blocks, which fill the valve at two.
