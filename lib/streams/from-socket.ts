@@ -80,6 +80,6 @@ const readInPlace =
         // An old one that had read the end of the connection closes with that, and the new one will read the same.
         if (!socket.readableEnded) reading.destroy();
       });
-      subscriber.add(fromReadable(reading)(open$).subscribe(subscriber));
+      fromReadable(reading)(open$).subscribe(subscriber);
       subscriber.add(() => socket.destroy());
     });
