@@ -1,6 +1,6 @@
 import { type Observable, type ObservableInput, defer, finalize, firstValueFrom, from, merge, timer } from 'rxjs';
 import { FileError } from '../errors/errors.ts';
-import { type RemotePath, formatPath } from '../protocol/path.ts';
+import type { RemotePath } from '../protocol/path.ts';
 
 // What is let go of may have to be written to a slow disk first.
 const FREEING_MS = 5000;
@@ -20,28 +20,80 @@ interface Lock {
   readonly held: { readonly by: LockHolder; readonly freed: Promise<void> } | undefined;
 }
 
+/** A name that is locked, or is on the way to one that is. */
+class Name {
+  readonly #around: Name | undefined;
+  readonly #name: string;
+  #below: Map<string, Name> | undefined;
+  lock: Lock | undefined;
+
+  constructor(name = '', around?: Name) {
+    this.#name = name;
+    this.#around = around;
+  }
+
+  get path(): string {
+    return this.#around === undefined ? '' : `${this.#around.path}/${this.#name}`;
+  }
+
+  /** One of those directly below. */
+  find(name: string): Name | undefined {
+    return this.#below?.get(name);
+  }
+
+  /** The same, made where it is missing. */
+  make(name: string): Name {
+    this.#below ??= new Map();
+    const found = this.#below.get(name) ?? new Name(name, this);
+    this.#below.set(name, found);
+    return found;
+  }
+
+  /** One that is locked below, however deep. */
+  findLocked(): Name | undefined {
+    for (const name of this.#below?.values() ?? []) return name.lock ? name : name.findLocked();
+    return undefined;
+  }
+
+  /** Forgets it, and those around it that led to no other. */
+  unlock(): void {
+    this.lock = undefined;
+    this.#removeUnused();
+  }
+
+  #removeUnused(): void {
+    const around = this.#around;
+    if (around === undefined || this.lock !== undefined || (this.#below?.size ?? 0) > 0) return;
+    around.#below?.delete(this.#name);
+    around.#removeUnused();
+  }
+}
+
 /**
  * The paths of one store that somebody is changing. A file that is being written, moved or deleted is nobody else's
  * meanwhile, and neither is anything below a folder that is: whoever asks is told at once, with `BUSY`, what is going on.
  */
 export class Locks {
-  readonly #locked = new Map<string, Lock>();
+  readonly #root = new Name();
+  #size = 0;
 
   /** How many paths are locked. */
   get size(): number {
-    return this.#locked.size;
+    return this.#size;
   }
 
   /** Whether that very path is locked. */
   isHeld(path: RemotePath): boolean {
-    return this.#locked.has(keyOf(path));
+    return this.#find(path)?.lock !== undefined;
   }
 
   /** Throws `BUSY` if the path, or a folder around it, is being changed. */
   assertFree(path: RemotePath): void {
-    for (let key = keyOf(path); key.length > 1; key = key.slice(0, key.lastIndexOf('/'))) {
-      const held = this.#locked.get(key);
-      if (held !== undefined) throw busy(key, held.what);
+    let name: Name | undefined = this.#root;
+    for (const segment of path) {
+      name = name.find(segment);
+      if (name === undefined) return;
+      if (name.lock !== undefined) throw busy(name, name.lock);
     }
   }
 
@@ -66,7 +118,7 @@ export class Locks {
    * keeps it. Resolves when that is settled either way, or takes too long.
    */
   async takeOver(path: RemotePath, owner: string): Promise<void> {
-    const { held } = this.#locked.get(keyOf(path)) ?? {};
+    const { held } = this.#find(path)?.lock ?? {};
     if (held?.by.owner !== owner || (await held.by.isAlive())) return;
     held.by.evict();
     await firstValueFrom(merge(from(held.freed), timer(FREEING_MS)));
@@ -84,23 +136,27 @@ export class Locks {
 
   #take(paths: readonly RemotePath[], what: string, holder?: LockHolder): () => void {
     for (const path of paths) this.#assertUnused(path);
-    const keys = paths.map(keyOf);
     let tellFreed: () => void = () => undefined;
     const held = holder && { by: holder, freed: new Promise<void>((resolve) => (tellFreed = resolve)) };
-    for (const key of keys) this.#locked.set(key, { what, held });
+    const names = new Set(paths.map((path) => path.reduce((name, segment) => name.make(segment), this.#root)));
+    for (const name of names) name.lock = { what, held };
+    this.#size += names.size;
     return () => {
-      keys.forEach((key) => this.#locked.delete(key));
+      for (const name of names) name.unlock();
+      this.#size -= names.size;
       tellFreed();
     };
   }
 
   #assertUnused(path: RemotePath): void {
     this.assertFree(path);
-    const below = `${keyOf(path)}/`;
-    for (const [key, { what }] of this.#locked) if (key.startsWith(below)) throw busy(key, what);
+    const below = path.length > 0 ? this.#find(path)?.findLocked() : undefined;
+    if (below?.lock !== undefined) throw busy(below, below.lock);
+  }
+
+  #find(path: RemotePath): Name | undefined {
+    return path.reduce<Name | undefined>((name, segment) => name?.find(segment), this.#root);
   }
 }
 
-const keyOf = (path: RemotePath): string => formatPath(path);
-
-const busy = (key: string, what: string): FileError => new FileError('BUSY', `${key}: ${what}`);
+const busy = ({ path }: Name, { what }: Lock): FileError => new FileError('BUSY', `${path}: ${what}`);
