@@ -1,5 +1,6 @@
 import {
   EMPTY,
+  type MonoTypeOperatorFunction,
   type Observable,
   type OperatorFunction,
   catchError,
@@ -26,7 +27,15 @@ import type { LocalFile } from '../transfer/local-file.ts';
 import { statIfThere } from '../transfer/overwrite.ts';
 import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
 import { ProgressMeter, type TransferProgress, type TreeProgress } from '../transfer/transfer-progress.ts';
-import { type TreeCount, type TreeFile, type TreeSource, pumpTree } from '../transfer/tree.ts';
+import {
+  type TreeCount,
+  type TreeFile,
+  type TreeItem,
+  type TreeSink,
+  type TreeSource,
+  pumpTree,
+} from '../transfer/tree.ts';
+import { writeSmallFiles } from '../transfer/write-small-files.ts';
 import { writeTreeFile } from '../transfer/write-tree-file.ts';
 import type { TreeOptions } from './options.ts';
 import type { EarlierTries } from './earlier-tries.ts';
@@ -53,12 +62,13 @@ export const downloadTree = (
 ): Observable<TreeProgress> => {
   const { overwrite = 'overwrite', fsync = false, resume = true } = options;
   const inOneGo = (): Observable<Reply> => {
-    const write: WriteTreeFile = (file, valve) => {
-      tries.begin(file.path);
-      const target = { store: place.store, path: [...place.path, ...file.path] };
-      return writeTreeFile(target, { overwrite, fsync, keep: resume })(file, valve);
-    };
-    return session.execute({ type: 'download-tree', path, to: () => toTree(place.store, place.path, { write }) });
+    const writing = { overwrite, fsync, keep: resume };
+    const write: WriteTreeFile = (file, valve) =>
+      writeTreeFile({ store: place.store, path: [...place.path, ...file.path] }, writing)(file, valve);
+    const writeSmall = writeSmallFiles(place.store, place.path, writing);
+    const toPlace = toTree(place.store, place.path, { write, writeSmall });
+    const to = (): TreeSink => (valve) => (item$) => toPlace(valve)(item$.pipe(noting(tries)));
+    return session.execute({ type: 'download-tree', path, to });
   };
   const fileByFile = (): Observable<TreeCount> => {
     const remote = { ...remoteFolders(session), open: notOpened };
@@ -99,10 +109,10 @@ export const uploadTree = (
   { overwrite = 'overwrite', fsync = false, resume = true }: TreeOptions,
   tries: EarlierTries,
 ): Observable<TreeProgress> => {
-  const inOneGo = (tree: TreeSource): Observable<TreeCount> =>
-    session
-      .execute({ type: 'upload-tree', path, from: noting(tree, tries), overwrite, fsync, resume })
-      .pipe(map(countOf));
+  const inOneGo = (tree: TreeSource): Observable<TreeCount> => {
+    const noted: TreeSource = (valve) => tree(valve).pipe(noting(tries));
+    return session.execute({ type: 'upload-tree', path, from: noted, overwrite, fsync, resume }).pipe(map(countOf));
+  };
   const whatDiffers = (): Observable<TreeCount> => {
     const remote = remoteFolders(session);
     const wanted = (folder: RemotePath) => differing({ store: remote, path }, folder, tries);
@@ -126,15 +136,11 @@ export const uploadTree = (
   );
 };
 
-/** A tree each of whose files is told to have begun. */
-const noting =
-  (tree: TreeSource, tries: EarlierTries): TreeSource =>
-  (valve) =>
-    tree(valve).pipe(
-      tap((item) => {
-        if (item.kind === 'file') tries.begin(item.path);
-      }),
-    );
+/** Tells that each file of a tree has begun. */
+const noting = (tries: EarlierTries): MonoTypeOperatorFunction<TreeItem> =>
+  tap((item) => {
+    if (item.kind === 'file') tries.begin(item.path);
+  });
 
 /** A tree without its files of more than one block, as far as there is room to remember them for later. */
 const withoutLarge =

@@ -9,3 +9,6 @@ export const MAX_RANGES = 16;
 
 /** A file up to this size, in bytes, is read, moved and written in one piece. */
 export const SMALL_FILE_BYTES = 64 * 1024;
+
+/** So many small files travel as one content, at most. */
+export const MAX_PACKED = 1024;

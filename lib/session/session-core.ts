@@ -23,8 +23,9 @@ import { decideOverwrite, statIfThere } from '../transfer/overwrite.ts';
 import { fromTree } from '../transfer/from-tree.ts';
 import { type WriteTreeFile, toTree } from '../transfer/to-tree.ts';
 import { sendingPump } from '../transfer/lending-pumps.ts';
-import { type TreeCount, pumpTree } from '../transfer/tree.ts';
-import { canWriteWhole, writeTreeFile, writeWholeFile } from '../transfer/write-tree-file.ts';
+import { type TreeCount, type TreeFile, pumpTree } from '../transfer/tree.ts';
+import { type WriteSmallFiles, writeSmallFiles } from '../transfer/write-small-files.ts';
+import { writeTreeFile } from '../transfer/write-tree-file.ts';
 import { FileContents } from './file-contents.ts';
 import type { LockHolder, Locks } from './locks.ts';
 import type { TransferPlaces } from './transfer-places.ts';
@@ -169,19 +170,20 @@ export class SessionCore implements Session {
   #uploadTree({ path, from: tree, sender, overwrite = 'overwrite', fsync = false, resume = true }: UploadTree) {
     this.#assertWritable(path);
     const { store, locks } = this.#options;
+    const options = { overwrite, fsync, keep: resume };
+    const targetOf = (file: TreeFile): RemotePath => [...path, ...file.path];
     const write: WriteTreeFile = (file, valve) => {
-      const target = [...path, ...file.path];
-      const place = { store, path: target };
-      const options = { overwrite, fsync, keep: resume };
-      // It cannot be called off, so its name stays locked until it is there, whatever becomes of the tree.
-      if (canWriteWhole(store, file) && !locks.isHeld(target))
-        return locks.whileSettling([target], 'is being uploaded', () => writeWholeFile(place, options)(file));
+      const target = targetOf(file);
       return this.#whileUploading(target, this.#holderOf({ ...file, sender }), () =>
-        writeTreeFile(place, options)(file, valve),
+        writeTreeFile({ store, path: target }, options)(file, valve),
       );
     };
+    const writeFree = writeSmallFiles(store, path, options);
+    // It cannot be called off, so the names stay locked until it is done, whatever becomes of the tree.
+    const writeSmall: WriteSmallFiles | undefined =
+      writeFree && ((files) => locks.whileSettling(files.map(targetOf), 'is being uploaded', () => writeFree(files)));
     locks.assertFree(path);
-    return asTreeReplies(pumpTree(tree, toTree(store, path, { write })));
+    return asTreeReplies(pumpTree(tree, toTree(store, path, { write, writeSmall })));
   }
 
   /** A move onto an existing folder goes into it, under the old name. */

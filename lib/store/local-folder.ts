@@ -18,12 +18,13 @@ import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
 import { PartHold, partsLetGo } from './part-hold.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
+import { readByThread, writeByThread } from './small/by-thread.ts';
 import { folderThread } from './small/folder-thread.ts';
 import { undecodedNames } from './undecoded-names.ts';
 import type { JobFolder } from './small/jobs.ts';
 import { SmallFile } from './small/small-file.ts';
 import { SmallPart } from './small/small-part.ts';
-import type { OpenFile, Part, PartOptions, Store } from './store.ts';
+import type { OpenFile, Part, PartOptions, SmallRead, SmallWrite, SmallWriteOptions, Store } from './store.ts';
 
 // O_NONBLOCK: opening a named pipe would otherwise wait for its other end for ever.
 const OPEN_TO_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -113,7 +114,7 @@ export class LocalFolderStore implements Store {
   async open(path: RemotePath): Promise<OpenFile> {
     const name = path.at(-1);
     if (name === undefined) throw isAFolder(this.#gate.show(path));
-    const small = await folderThread.do('read', this.#folderOf(path), { name });
+    const small = await folderThread.do('open', this.#folderOf(path), { name });
     if (small !== undefined) return new SmallFile(small.entry, small.bytes);
     const handle = await this.#openToRead(path);
     try {
@@ -127,10 +128,8 @@ export class LocalFolderStore implements Store {
     }
   }
 
-  async readSmall(path: RemotePath): Promise<Buffer | undefined> {
-    const name = path.at(-1);
-    if (name === undefined) return undefined;
-    return (await folderThread.do('read', this.#folderOf(path), { name }))?.bytes;
+  readSmall(files: readonly SmallRead[]): Promise<readonly (Buffer | undefined)[]> {
+    return readByThread(this.root, files);
   }
 
   async kept(path: RemotePath): Promise<Checkpoint | undefined> {
@@ -167,21 +166,27 @@ export class LocalFolderStore implements Store {
 
   async begin(path: RemotePath, options: PartOptions): Promise<Part> {
     const name = path.at(-1);
-    if (name === undefined) throw isAFolder(this.#gate.show(path));
-    const { size = Infinity } = options;
-    const isSmall = size <= SMALL_FILE_BYTES && (await folderThread.do('check', this.#folderOf(path), { name }));
+    const { size = Infinity, modified, mode } = options;
+    const isSmall =
+      name !== undefined &&
+      size <= SMALL_FILE_BYTES &&
+      (await folderThread.do('check', this.#folderOf(path), { name }));
     if (isSmall !== true) return this.#beginPart(path, options);
-    return new SmallPart((bytes) => this.writeSmall(path, bytes, options));
+    return new SmallPart(async (bytes) => {
+      const [isWritten] = await this.writeSmall([{ path, bytes, modified, mode }], options);
+      if (isWritten !== true) await this.#writePart(path, bytes, options);
+    });
   }
 
-  async writeSmall(path: RemotePath, bytes: Buffer, options: PartOptions): Promise<void> {
-    const name = path.at(-1);
-    if (name === undefined) throw isAFolder(this.#gate.show(path));
-    const { mode, modified, replace = true, fsync = true } = options;
-    const content = { name, bytes, mode, modified, replace, fsync };
-    const written = await folderThread.do('write', this.#folderOf(path), content);
-    if (written === undefined) return this.#writePart(path, bytes, options);
-    if (written.hasKept) await this.#gate.atPlace(path, 'cannot write', removeKept).catch(() => undefined);
+  async writeSmall(files: readonly SmallWrite[], options: SmallWriteOptions): Promise<boolean[]> {
+    const results = await writeByThread(this.root, files, options);
+    const isWritten: boolean[] = [];
+    for (const [index, { path }] of files.entries()) {
+      const result = results[index];
+      if (result === 'kept') await this.#gate.atPlace(path, 'cannot write', removeKept).catch(() => undefined);
+      isWritten.push(result !== 'undone');
+    }
+    return isWritten;
   }
 
   async #writePart(path: RemotePath, bytes: Buffer, options: PartOptions): Promise<void> {
@@ -195,6 +200,7 @@ export class LocalFolderStore implements Store {
   }
 
   async #beginPart(path: RemotePath, options: PartOptions): Promise<Part> {
+    if (path.length === 0) throw isAFolder(this.#gate.show(path));
     const hold = options.keep && new PartHold(this.#locationOf(path));
     try {
       const part = await namingErrors(this.#gate.show(path), 'cannot write', async () => {

@@ -44,16 +44,17 @@ export interface Store {
   begin(path: RemotePath, options: PartOptions): Promise<Part>;
 
   /**
-   * All bytes of a file of 64 KiB at most: what `open`, `content` and `close` do, at one go. Nothing where it takes those.
-   * A store that gains nothing by that leaves this method out.
+   * All bytes of files of 64 KiB at most: what `open`, `content` and `close` do for each, at one go. Resolves with what could
+   * be read so, in their order; any other file takes those. A store that gains nothing by that leaves this method out.
    */
-  readSmall?(path: RemotePath): Promise<Buffer | undefined>;
+  readSmall?(files: readonly SmallRead[]): Promise<readonly (Buffer | undefined)[]>;
 
   /**
-   * Writes a file whose content, of 64 KiB at most, is all there: what `begin`, the content and `commit` do, at one go.
-   * A store that gains nothing by that leaves this method out.
+   * Writes files whose contents, of 64 KiB at most, are all there: what `begin`, the content and `commit` do for each, at one
+   * go. Resolves with which of them are there, in their order; any other takes those. A store that gains nothing by that leaves
+   * this method out.
    */
-  writeSmall?(path: RemotePath, bytes: Buffer, options: PartOptions): Promise<void>;
+  writeSmall?(files: readonly SmallWrite[], options: SmallWriteOptions): Promise<readonly boolean[]>;
 
   /** Removes one file. */
   remove(path: RemotePath): Promise<void>;
@@ -101,6 +102,22 @@ export interface PartOptions {
   /** Lets what was verified outlive a transfer that breaks off. @default nothing is kept */
   readonly keep?: PartKeeping | undefined;
 }
+
+/** A small file to read, all of it. */
+export interface SmallRead {
+  readonly path: RemotePath;
+  /** In bytes, as it was listed. */
+  readonly size: number;
+}
+
+/** A small file to write, all of it. */
+export interface SmallWrite extends Pick<PartOptions, 'modified' | 'mode'> {
+  readonly path: RemotePath;
+  readonly bytes: Buffer;
+}
+
+/** What small files that are written together have in common. */
+export type SmallWriteOptions = Pick<PartOptions, 'replace' | 'fsync'>;
 
 /** What a part that may be taken up again has to know. */
 export interface PartKeeping extends ContentIdentity {

@@ -1,12 +1,11 @@
 import { UnsupportedError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
-import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import type { Entry } from '../protocol/entry.ts';
 import { type RemotePath, foldName, formatPath, lookalike, speakable, unspeakable } from '../protocol/path.ts';
-import type { Store } from '../store/store.ts';
+import type { SmallRead, Store } from '../store/store.ts';
 import { fromPull } from '../streams/from-pull.ts';
 import { fromStore } from './from-store.ts';
-import type { TreeItem, TreeSource } from './tree.ts';
+import type { ReadSmallFiles, TreeItem, TreeSource } from './tree.ts';
 
 /** What of a store is needed to read a tree out of it. */
 type ReadableStore = Pick<Store, 'list' | 'open' | 'readSmall'>;
@@ -37,6 +36,7 @@ export const fromTree =
     fromPull(walk(store, root, options), open$);
 
 async function* walk(store: ReadableStore, root: RemotePath, options: FromTreeOptions): AsyncGenerator<TreeItem> {
+  const readSmall = smallFilesOf(store, root);
   const folders: RemotePath[] = [[]];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     const found: RemotePath[] = [];
@@ -56,7 +56,7 @@ async function* walk(store: ReadableStore, root: RemotePath, options: FromTreeOp
           found.push(path);
           yield { kind: 'folder', path };
         } else if (entry.kind !== 'file') yield { kind: 'failed', path, error: notCopied(entry, path) };
-        else if (isWanted?.(entry) ?? true) yield fileItem(store, root, path, entry, options);
+        else if (isWanted?.(entry) ?? true) yield fileItem(store, root, path, entry, options, readSmall);
       }
       for (const name of leftOut)
         yield { kind: 'failed', path: [...folder, speakable(name)], error: unspeakable(name) };
@@ -74,16 +74,25 @@ const fileItem = (
   path: RemotePath,
   { size, modified, mode }: Entry,
   { assertFree }: FromTreeOptions,
+  readSmall: ReadSmallFiles | undefined,
 ): TreeItem => {
   const place = [...root, ...path];
   try {
     assertFree?.(place);
     const content = fromStore(store, place);
-    const read = size <= SMALL_FILE_BYTES ? async () => store.readSmall?.(place) : undefined;
-    return { kind: 'file', path, size, modified, mode, content, read };
+    return { kind: 'file', path, size, modified, mode, content, readSmall };
   } catch (error) {
     return { kind: 'failed', path, error: sluiceError(error) };
   }
+};
+
+const smallFilesOf = (store: ReadableStore, root: RemotePath): ReadSmallFiles | undefined => {
+  if (store.readSmall === undefined) return undefined;
+  return async (files) => {
+    const places: SmallRead[] = [];
+    for (const { path, size } of files) places.push({ path: [...root, ...path], size });
+    return (await store.readSmall?.(places)) ?? [];
+  };
 };
 
 const notCopied = ({ kind }: Entry, path: RemotePath) =>

@@ -1,18 +1,36 @@
-import { Observable, type ObservableInput, concat, defer, finalize, from, map, mergeMap, of, tap } from 'rxjs';
+import {
+  Observable,
+  type ObservableInput,
+  concat,
+  connect,
+  defer,
+  filter,
+  finalize,
+  from,
+  map,
+  merge,
+  mergeMap,
+  of,
+  tap,
+} from 'rxjs';
 import { sluiceError } from '../errors/from-system.ts';
+import { gatherTurn } from '../operators/gather-turn.ts';
 import { latestOfTurn } from '../operators/latest-of-turn.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { Valve } from '../streams/valve.ts';
 import { type FolderStore, TreeFolders } from './tree-folders.ts';
 import { type TreeFileProgress, TreeTally } from './tree-tally.ts';
 import { type TreeCount, type TreeFile, type TreeItem, type TreeProblem, type TreeSink, weightOf } from './tree.ts';
+import { type SmallTreeFile, type WriteSmallFiles, isSmallTreeFile } from './write-small-files.ts';
 
 /** Puts one file where it belongs, counting what it holds in the tree's valve; gives `skipped` if what is there stays. */
 export type WriteTreeFile = (file: TreeFile, valve: Valve) => ObservableInput<TreeFileProgress | 'skipped'>;
 
 export interface ToTreeOptions {
   readonly write: WriteTreeFile;
-  /** Files that are written at a time. @default as many as the valve lets come */
+  /** Puts small files that are all there where they belong, many at one go. @default they are written like any other */
+  readonly writeSmall?: WriteSmallFiles | undefined;
+  /** Files that are written at a time by `write`. @default as many as the valve lets come */
   readonly concurrency?: number;
   /** Whether the failure of one file means that no other can succeed, and so fails the whole. @default never */
   readonly isFatal?: (error: unknown) => boolean;
@@ -24,80 +42,155 @@ export interface ToTreeOptions {
  * that cannot be made fails the whole. Completes when all is done.
  */
 export const toTree =
-  (
-    store: FolderStore,
-    root: RemotePath,
-    { write, concurrency = Infinity, isFatal = () => false }: ToTreeOptions,
-  ): TreeSink =>
+  (store: FolderStore, root: RemotePath, options: ToTreeOptions): TreeSink =>
   (valve) =>
   (item$) =>
     defer(() => {
-      const tally = new TreeTally();
-      const folders = new TreeFolders(store, root);
-      const settle = (item: TreeItem): ObservableInput<Change> => {
-        if (item.kind === 'failed') return of(tally.failed(item));
-        if (item.kind === 'folder') return making(tally, item.path, folders.make(item.path));
-        const writeInside = () => folders.behind(item.path.slice(0, -1), () => write(item, valve));
-        return counting(tally, item, writeInside, isFatal);
-      };
-      const count$ = item$.pipe(
-        tap((item) => valve.hold(weightOf(item))),
-        mergeMap((item) => from(settle(item)).pipe(finalize(() => valve.release(weightOf(item)))), concurrency),
-        latestOfTurn((problem) => problem !== undefined),
-        map((problem): TreeCount => ({ ...tally.count, ...(problem && { problem }) })),
-      );
-      return from(folders.make([])).pipe(
+      const tree = new ArrivingTree(new TreeFolders(store, root), valve, options);
+      return from(tree.begin()).pipe(
         mergeMap(() =>
           concat(
-            count$,
-            defer(() => of(tally.count)),
+            tree.take(item$),
+            defer(() => of(tree.count)),
           ),
         ),
-        finalize(() => folders.close()),
+        finalize(() => tree.close()),
       );
     });
 
 /** Says that the counts have changed, and what has failed, if it is that. */
 type Change = TreeProblem | undefined;
 
-/** Writes a file and counts it. One observable for all of it, because a tree may have a million small ones. */
-const counting = (
-  tally: TreeTally,
-  file: TreeFile,
-  write: () => ObservableInput<TreeFileProgress | 'skipped'>,
-  isFatal: (error: unknown) => boolean,
-): Observable<Change> =>
-  new Observable((subscriber) => {
-    const count = tally.file();
-    return defer(write).subscribe({
-      next: (progress) => {
-        count.at(progress);
-        if (progress === 'skipped') file.drop?.();
-        subscriber.next(undefined);
-      },
-      error: (error: unknown) => {
-        count.fail();
-        file.drop?.();
-        if (isFatal(error)) return subscriber.error(error);
-        subscriber.next(tally.failed(problemOf(file.path, error)));
-        subscriber.complete();
-      },
-      complete: () => {
-        count.end();
-        subscriber.next(undefined);
-        subscriber.complete();
-      },
-    });
-  });
+class ArrivingTree {
+  readonly #folders: TreeFolders;
+  readonly #valve: Valve;
+  readonly #options: ToTreeOptions;
+  readonly #tally = new TreeTally();
+  /** What the items that are not settled count for in the valve. */
+  #held = 0;
 
-/** Tells of a folder that cannot be made. */
-const making = async (tally: TreeTally, path: RemotePath, made: Promise<void>): Promise<Change> => {
-  try {
-    await made;
-    return undefined;
-  } catch (error) {
-    return tally.failed(problemOf(path, error));
+  constructor(folders: TreeFolders, valve: Valve, options: ToTreeOptions) {
+    this.#folders = folders;
+    this.#valve = valve;
+    this.#options = options;
   }
-};
+
+  get count(): TreeCount {
+    return this.#tally.count;
+  }
+
+  /** Makes the folder that everything is in. */
+  begin(): Promise<void> {
+    return this.#folders.make([]);
+  }
+
+  take(item$: Observable<TreeItem>): Observable<TreeCount> {
+    const { writeSmall } = this.#options;
+    const held$ = item$.pipe(tap((item) => this.#hold(weightOf(item))));
+    const change$ = writeSmall === undefined ? this.#settleEach(held$) : this.#settleAll(held$, writeSmall);
+    return change$.pipe(
+      latestOfTurn((problem) => problem !== undefined),
+      map((problem): TreeCount => ({ ...this.count, ...(problem && { problem }) })),
+    );
+  }
+
+  close(): void {
+    this.#hold(-this.#held);
+    this.#folders.close();
+  }
+
+  #settleAll(item$: Observable<TreeItem>, writeSmall: WriteSmallFiles): Observable<Change> {
+    return item$.pipe(
+      connect((shared$) =>
+        merge(
+          this.#settleSmall(shared$.pipe(filter(isSmallItem)), writeSmall),
+          this.#settleEach(shared$.pipe(filter((item) => !isSmallItem(item)))),
+        ),
+      ),
+    );
+  }
+
+  /** Writes small files together, and one by one those that were not written so. What has come goes on if the tree breaks off. */
+  #settleSmall(file$: Observable<SmallTreeFile>, writeSmall: WriteSmallFiles): Observable<Change> {
+    return file$.pipe(
+      gatherTurn(),
+      mergeMap(async (files) => {
+        await this.#folders.made();
+        const isWritten = await writeSmall(files).catch(() => []);
+        return { files, isWritten };
+      }),
+      mergeMap(({ files, isWritten }) => {
+        const left: TreeFile[] = [];
+        for (const [index, file] of files.entries()) {
+          if (isWritten[index] === true) this.#settled(file);
+          else left.push(file);
+        }
+        return concat(of(undefined), this.#settleEach(from(left)));
+      }),
+    );
+  }
+
+  /** Counts a file that is written. */
+  #settled(file: SmallTreeFile): void {
+    this.#tally.written(file.size);
+    this.#hold(-weightOf(file));
+  }
+
+  #settleEach(item$: Observable<TreeItem>): Observable<Change> {
+    const settle = (item: TreeItem) =>
+      from(this.#settle(item)).pipe(tap({ complete: () => this.#hold(-weightOf(item)) }));
+    return item$.pipe(mergeMap(settle, this.#options.concurrency));
+  }
+
+  #settle(item: TreeItem): ObservableInput<Change> {
+    if (item.kind === 'failed') return of(this.#tally.failed(item));
+    return item.kind === 'folder' ? this.#makeFolder(item.path) : this.#write(item);
+  }
+
+  async #makeFolder(path: RemotePath): Promise<Change> {
+    try {
+      await this.#folders.make(path);
+      return undefined;
+    } catch (error) {
+      return this.#tally.failed(problemOf(path, error));
+    }
+  }
+
+  /** Writes a file and counts it. */
+  #write(file: TreeFile): Observable<Change> {
+    const { write, isFatal } = this.#options;
+    return new Observable((subscriber) => {
+      const count = this.#tally.file();
+      const folder = file.path.slice(0, -1);
+      return defer(() => this.#folders.behind(folder, () => write(file, this.#valve))).subscribe({
+        next: (progress) => {
+          count.at(progress);
+          if (progress === 'skipped') file.drop?.();
+          subscriber.next(undefined);
+        },
+        error: (error: unknown) => {
+          count.fail();
+          file.drop?.();
+          if (isFatal?.(error)) return subscriber.error(error);
+          subscriber.next(this.#tally.failed(problemOf(file.path, error)));
+          subscriber.complete();
+        },
+        complete: () => {
+          count.end();
+          subscriber.next(undefined);
+          subscriber.complete();
+        },
+      });
+    });
+  }
+
+  #hold(amount: number): void {
+    this.#held += amount;
+    if (amount > 0) this.#valve.hold(amount);
+    else this.#valve.release(-amount);
+  }
+}
+
+const isSmallItem = (item: TreeItem): item is SmallTreeFile => item.kind === 'file' && isSmallTreeFile(item);
 
 const problemOf = (path: RemotePath, error: unknown): TreeProblem => ({ path, error: sluiceError(error) });

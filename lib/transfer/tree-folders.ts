@@ -45,6 +45,11 @@ export class TreeFolders {
     return made === undefined ? act() : from(made).pipe(mergeMap(act));
   }
 
+  /** Resolves when every folder that is under way is made, or cannot be. */
+  async made(): Promise<void> {
+    await Promise.all(this.#making.values());
+  }
+
   /** Nothing is made any more, but for what is under way. */
   close(): void {
     this.#isClosed = true;

@@ -33,6 +33,12 @@ export class TreeTally {
     return { path, error };
   }
 
+  /** Counts a file that was written at one go. */
+  written(bytes: number): void {
+    this.#files += 1;
+    this.#bytes += bytes;
+  }
+
   /** Counts one file as far as it is told of. */
   file(): FileCount {
     let counted = { bytes: 0, resumed: 0 };

@@ -19,13 +19,19 @@ export interface TreeFile {
   readonly content: Source;
   /** The same bytes, if they are all there already. */
   readonly whole?: Buffer;
-  /** The same bytes at one go, or nothing where they only come as `content`; what it rejects with is this file's alone. */
-  readonly read?: (() => Promise<Buffer | undefined>) | undefined;
+  /** What reads it together with others, if it is small. */
+  readonly readSmall?: ReadSmallFiles | undefined;
   /** There if the content comes in verified blocks. */
   readonly blocks?: BlockDigests;
   /** To be called if the content is not wanted (any more), where it comes whether it is or not. */
   readonly drop?: () => void;
 }
+
+/**
+ * Reads small files of a tree, many at one go. Resolves with what it could read of them, in their order; of any other the bytes
+ * come as `content`.
+ */
+export type ReadSmallFiles = (files: readonly TreeFile[]) => Promise<readonly (Buffer | undefined)[]>;
 
 /** What a tree is made of: folders before what is in them, files, and what could not be read, which harms nothing else. */
 export type TreeItem =
@@ -68,13 +74,18 @@ export const pumpTree = (source: TreeSource, sink: TreeSink): Observable<TreeCou
     return source(valve).pipe(sink(valve));
   });
 
-// So that about a hundred small files are under way at a time: enough to do what each needs in one go for many.
+// So that about a hundred small files are under way at a time that are still to be read: enough to do what each needs in one go
+// for many.
 const ITEM_BYTES = 16 * 1024;
+// Of one that is all there, what it holds beside its bytes.
+const WHOLE_ITEM_BYTES = 1024;
 
 /**
  * What an item that is under way counts for in the valve: so few are begun at a time that neither open files, nor small
  * contents that came whole, nor a million names can pile up. The bytes of larger ones are counted as they come: an item
  * that waits for more of them must not itself keep the valve closed.
  */
-export const weightOf = (item: TreeItem): number =>
-  ITEM_BYTES + (item.kind === 'file' && item.size <= BLOCK_BYTES ? item.size : 0);
+export const weightOf = (item: TreeItem): number => {
+  if (item.kind !== 'file' || item.size > BLOCK_BYTES) return ITEM_BYTES;
+  return (item.whole === undefined ? ITEM_BYTES : WHOLE_ITEM_BYTES) + item.size;
+};

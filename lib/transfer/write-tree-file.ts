@@ -1,5 +1,4 @@
 import { type ObservableInput, defer, from, mergeMap, of } from 'rxjs';
-import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { PartOptions, Store } from '../store/store.ts';
@@ -23,10 +22,8 @@ interface TreeFilePlace {
 
 /** Writes a file of a tree to its place, whole or not at all, with its own time and permissions. */
 export const writeTreeFile =
-  (place: TreeFilePlace, options: WriteTreeFileOptions) =>
+  ({ store, path }: TreeFilePlace, options: WriteTreeFileOptions) =>
   (file: TreeFile, valve: Valve): ObservableInput<Progress | 'skipped'> => {
-    const { store, path } = place;
-    if (canWriteWhole(store, file)) return writeWholeFile(place, options)(file);
     const { overwrite, keep } = options;
     const { size, modified, content, blocks } = file;
     const write = () =>
@@ -39,20 +36,6 @@ export const writeTreeFile =
     return from(defer(() => decideOverwrite(store, path, overwrite, modified))).pipe(
       mergeMap((decision) => (decision === 'skip' ? of('skipped' as const) : write())),
     );
-  };
-
-/** Whether a file is small, and all there, so that the store can write it at one go. */
-export const canWriteWhole = (store: Store, { whole, size }: TreeFile): boolean =>
-  store.writeSmall !== undefined && whole?.length === size && size <= SMALL_FILE_BYTES;
-
-/** The same as `writeTreeFile` for such a file: cannot be taken back once it has begun. */
-export const writeWholeFile =
-  ({ store, path }: TreeFilePlace, options: WriteTreeFileOptions) =>
-  async (file: TreeFile): Promise<Progress | 'skipped'> => {
-    const { whole = Buffer.alloc(0), size, modified } = file;
-    if ((await decideOverwrite(store, path, options.overwrite, modified)) === 'skip') return 'skipped';
-    await store.writeSmall?.(path, whole, partOptions(file, options));
-    return { bytes: size };
   };
 
 const partOptions = ({ size, modified, mode }: TreeFile, { overwrite, fsync }: WriteTreeFileOptions): PartOptions => ({

@@ -88,36 +88,37 @@ const toFiles =
 const SIZES = [0, 1, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, MIB - 1, MIB, MIB + 1, 2 * MIB, 2 * MIB + 1, 5 * MIB];
 
 describe('a tree on a data connection', () => {
-  it('arrives as it was sent, whatever the sizes of its files, and both ends know the same proof', async (test) => {
-    const [near, far] = await socketPair(test);
-    const proofs: ContentProof[] = [];
-    const optionsOf = () => optionsFor((proof) => proofs.push(proof));
-    const items = SIZES.flatMap((size, index) => [
-      fileItem(`${index}`, pattern(size)),
-      fileItem(`${index}s`, pattern(3)),
-    ]);
-    const arrived = new Map<string, Buffer>();
-    const take = ({ path: [name = ''], content }: TreeFile, valve: Valve) => {
-      const chunks: Buffer[] = [];
-      arrived.set(name, Buffer.alloc(0));
-      return content(valve.open$).pipe(
-        tap((chunk) => {
-          chunks.push(chunk);
-          arrived.set(name, Buffer.concat(chunks));
-        }),
-      );
-    };
-    await Promise.all([
-      valuesOf(pumpTree(itemsFrom(items), sendTree(near, optionsOf()))),
-      valuesOf(pumpTree(receiveTree(far, optionsOf()), toFiles(take))),
-    ]);
-    for (const { path, size } of items) {
-      const bytes = arrived.get(path[0] ?? '');
-      assert.ok(bytes?.equals(pattern(size)), `${path[0]} of ${size} bytes`);
-    }
-    assert.deepEqual(proofs[0], proofs[1]);
-    assert.equal(proofs[0]?.files, items.length);
-  });
+  for (const packs of [false, true])
+    it(`arrives as it was sent, whatever the sizes of its files, and both ends know the same proof${packs ? ', in packs' : ''}`, async (test) => {
+      const [near, far] = await socketPair(test);
+      const proofs: ContentProof[] = [];
+      const optionsOf = () => ({ ...optionsFor((proof) => proofs.push(proof)), packs });
+      const items = SIZES.flatMap((size, index) => [
+        fileItem(`${index}`, pattern(size)),
+        fileItem(`${index}s`, pattern(3)),
+      ]);
+      const arrived = new Map<string, Buffer>();
+      const take = ({ path: [name = ''], content }: TreeFile, valve: Valve) => {
+        const chunks: Buffer[] = [];
+        arrived.set(name, Buffer.alloc(0));
+        return content(valve.open$).pipe(
+          tap((chunk) => {
+            chunks.push(chunk);
+            arrived.set(name, Buffer.concat(chunks));
+          }),
+        );
+      };
+      await Promise.all([
+        valuesOf(pumpTree(itemsFrom(items), sendTree(near, optionsOf()))),
+        valuesOf(pumpTree(receiveTree(far, optionsOf()), toFiles(take))),
+      ]);
+      for (const { path, size } of items) {
+        const bytes = arrived.get(path[0] ?? '');
+        assert.ok(bytes?.equals(pattern(size)), `${path[0]} of ${size} bytes`);
+      }
+      assert.deepEqual(proofs[0], proofs[1]);
+      assert.equal(proofs[0]?.files, items.length);
+    });
 
   for (const [size, COUNT] of [
     [300 * KIB, 400],

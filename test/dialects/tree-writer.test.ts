@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { concat, from, lastValueFrom, mergeMap, of, throwError } from 'rxjs';
+import { concat, concatMap, from, lastValueFrom, of, throwError } from 'rxjs';
 import { TreeWriter } from '../../lib/dialects/native/tree-writer.ts';
 import { UnsupportedError, Valve } from '../../lib/index.ts';
-import type { TreeFile, TreeItem } from '../../lib/transfer/tree.ts';
+import type { ReadSmallFiles, TreeFile, TreeItem } from '../../lib/transfer/tree.ts';
 import { pattern, valuesOf } from '../helpers/collect.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
 import { contentFrames, messageFrame, sha256 } from '../helpers/raw-peer.ts';
@@ -18,12 +18,12 @@ const fileItem = (name: string, bytes: Buffer, size = bytes.length): TreeItem =>
 });
 const header = (name: string, size: number) => messageFrame({ type: 'file', ...about(name, size) });
 
-const start = () => {
-  const writer = new TreeWriter({ digestName: 'sha256', maxFrame: 1024 * 1024 });
-  const wireOf = async (item: TreeItem): Promise<Buffer> =>
-    Buffer.concat(
-      await valuesOf(from(writer.prepare(item)).pipe(mergeMap((prepared) => writer.write(prepared, new Valve())))),
-    );
+const start = ({ packs = false } = {}) => {
+  const writer = new TreeWriter({ digestName: 'sha256', maxFrame: 1024 * 1024, packs });
+  const wireOf = async (...items: TreeItem[]): Promise<Buffer> => {
+    const prepared$ = writer.prepare(items).pipe(concatMap((prepared) => from(prepared)));
+    return Buffer.concat(await valuesOf(prepared$.pipe(concatMap(({ write }) => write(new Valve())))));
+  };
   return { writer, wireOf };
 };
 
@@ -48,17 +48,77 @@ describe('TreeWriter', () => {
     assert.equal(start().writer.finish().proof.digest, sha256(''));
   });
 
-  it('takes a small file at one go where it can, and as its content comes where that has another size', async () => {
+  it('reads small files together where it can, and as their content comes where that has another size', async () => {
     const { wireOf } = start();
-    const fileThatReads = (read: Buffer | undefined): TreeItem => ({
-      ...(fileItem('a', Buffer.from('as it comes')) as TreeFile),
-      read: () => Promise.resolve(read),
+    const fileItems = (readSmall: ReadSmallFiles): TreeItem[] =>
+      ['a', 'b'].map((name) => ({ ...(fileItem(name, Buffer.from('as it comes')) as TreeFile), readSmall }));
+    const written = async (...read: (Buffer | undefined)[]) =>
+      (await wireOf(...fileItems(() => Promise.resolve(read)))).toString();
+    const expected = (...files: [string, string][]) =>
+      Buffer.concat(files.flatMap(([name, content]) => [header(name, 11), contentFrames(content)])).toString();
+    const [one, other] = [Buffer.from('at one go..'), Buffer.from('at one go!!')];
+    assert.equal(await written(one, other), expected(['a', 'at one go..'], ['b', 'at one go!!']));
+    assert.equal(
+      await written(Buffer.from('longer by now'), other),
+      expected(['b', 'at one go!!'], ['a', 'as it comes']),
+    );
+    const asTheyCome = expected(['a', 'as it comes'], ['b', 'as it comes']);
+    assert.equal(await written(undefined), asTheyCome);
+    const failing = fileItems(() => Promise.reject(new Error('cannot')));
+    assert.equal((await wireOf(...failing)).toString(), asTheyCome);
+  });
+
+  it('puts small files of a folder into packs, for a receiver that takes them', async () => {
+    const { writer, wireOf } = start({ packs: true });
+    const contents: Record<string, string> = { a: 'one', b: '', c: 'three' };
+    const readSmall: ReadSmallFiles = (files) =>
+      Promise.resolve(files.map(({ path }) => Buffer.from(contents[path.at(-1) ?? ''] ?? '')));
+    const file = (...path: string[]): TreeItem => {
+      const bytes = Buffer.from(contents[path.at(-1) ?? ''] ?? '');
+      return { ...(fileItem('', bytes) as TreeFile), path, readSmall };
+    };
+    const wire = await wireOf(
+      { kind: 'folder', path: ['sub'] },
+      file('a'),
+      file('b'),
+      file('sub', 'c'),
+      fileItem('large', pattern(70_000)),
+    );
+    const about = (name: string, size: number) => ({ name, size, modified: 5, mode: 0o644 });
+    const expected = [
+      messageFrame({ type: 'folder', path: ['sub'] }),
+      header('large', 70_000),
+      contentFrames(pattern(70_000)),
+      messageFrame({ type: 'pack', path: [], files: [about('a', 3), about('b', 0)] }),
+      contentFrames('one'),
+      messageFrame({ type: 'pack', path: ['sub'], files: [about('c', 5)] }),
+      contentFrames('three'),
+    ];
+    assert.ok(wire.equals(Buffer.concat(expected)), wire.toString('latin1').replace(/[^ -~]{9,}/g, '…'));
+    assert.deepEqual(writer.count, { files: 4, bytes: 70_008, skipped: 0, failed: 0 });
+  });
+
+  it('has folders in front of small files, and those of different stores each read by its own', async () => {
+    const { wireOf } = start();
+    const reads = (text: string) => ({
+      readSmall: (files: readonly TreeFile[]) => Promise.resolve(files.map(() => Buffer.from(text))),
     });
-    const written = async (read: Buffer | undefined) => (await wireOf(fileThatReads(read))).toString();
-    const expected = (content: string) => Buffer.concat([header('a', 11), contentFrames(content)]).toString();
-    assert.equal(await written(Buffer.from('at one go..')), expected('at one go..'));
-    assert.equal(await written(Buffer.from('longer by now')), expected('as it comes'));
-    assert.equal(await written(undefined), expected('as it comes'));
+    const file = (name: string) => fileItem(name, Buffer.from('ab')) as TreeFile;
+    const folder = { kind: 'folder', path: ['f'] } as const;
+    const wire = await wireOf(
+      { ...file('a'), ...reads('one') },
+      { ...file('b'), ...reads('12') },
+      { ...file('c'), ...reads('34') },
+      folder,
+    );
+    const contents = [
+      ['a', 'ab'],
+      ['b', '12'],
+      ['c', '34'],
+    ] as const;
+    const frames = contents.flatMap(([name, text]) => [header(name, 2), contentFrames(text)]);
+    const expected = Buffer.concat([messageFrame({ type: 'folder', path: ['f'] }), ...frames]);
+    assert.equal(wire.toString(), expected.toString());
   });
 
   it('says of a small file that cannot be read that it failed, and does not begin it', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { assertFiles } from '../faults/scene.ts';
@@ -33,6 +33,19 @@ const header = (path: readonly string[], size: number) =>
   messageFrame({ type: 'file', path, size, modified: 1_700_000_000_000, mode: 0o644 });
 const file = (path: readonly string[], content: string | Buffer, trailer: RawMessage = {}) =>
   Buffer.concat([header(path, content.length), contentFrames(content, trailer)]);
+const pack = (
+  path: readonly string[],
+  files: readonly (readonly [name: string, size: number])[],
+  content: string | Buffer,
+) =>
+  Buffer.concat([
+    messageFrame({
+      type: 'pack',
+      path,
+      files: files.map(([name, size]) => ({ name, size, modified: 1_700_000_000_000, mode: 0o644 })),
+    }),
+    contentFrames(content),
+  ]);
 const end = (files: number, bytes: number) => messageFrame({ type: 'end', files, bytes });
 
 /** A tree that breaks the rules, and the code that its taker ends it with. */
@@ -81,6 +94,120 @@ const BREACHES: readonly { readonly name: string; readonly wire: readonly Buffer
     ],
     code: 'STATE_UNEXPECTED',
   },
+  { name: 'a pack whose folder climbs out', wire: [pack(['..'], [['b', 1]], 'x')], code: 'PATH_INVALID' },
+  { name: 'a pack with a name that climbs out', wire: [pack([], [['..', 1]], 'x')], code: 'PATH_INVALID' },
+  { name: 'a pack with a path for a name', wire: [pack([], [['b/c', 1]], 'x')], code: 'PATH_INVALID' },
+  { name: 'a pack with the name of a part', wire: [pack([], [['.sluice-part-x', 1]], 'x')], code: 'PATH_INVALID' },
+  {
+    name: 'a pack with a file that comes twice',
+    wire: [
+      pack(
+        [],
+        [
+          ['b', 1],
+          ['b', 1],
+        ],
+        'xy',
+      ),
+    ],
+    code: 'PATH_INVALID',
+  },
+  {
+    name: 'a pack with a file that came before',
+    wire: [file(['a'], 'x'), pack([], [['a', 1]], 'y')],
+    code: 'PATH_INVALID',
+  },
+  { name: 'a pack of no files', wire: [pack([], [], '')], code: 'MESSAGE_INVALID' },
+  {
+    name: 'a pack of too many files',
+    wire: [
+      pack(
+        [],
+        Array.from({ length: 1025 }, (_, index) => [`${index}`, 0] as const),
+        '',
+      ),
+    ],
+    code: 'MESSAGE_INVALID',
+  },
+  {
+    name: 'a pack of more than a block',
+    wire: [
+      pack(
+        [],
+        [
+          ['b', MIB],
+          ['c', 1],
+        ],
+        'x',
+      ),
+    ],
+    code: 'STATE_UNEXPECTED',
+  },
+  {
+    name: 'a pack with more bytes than announced',
+    wire: [
+      pack(
+        [],
+        [
+          ['b', 1],
+          ['c', 1],
+        ],
+        'xyz',
+      ),
+    ],
+    code: 'SIZE_MISMATCH',
+  },
+  {
+    name: 'a pack with fewer bytes than announced',
+    wire: [
+      pack(
+        [],
+        [
+          ['b', 1],
+          ['c', 2],
+        ],
+        'xy',
+      ),
+    ],
+    code: 'SIZE_MISMATCH',
+  },
+  {
+    name: 'a negative size in a pack',
+    wire: [
+      pack(
+        [],
+        [
+          ['b', 3],
+          ['c', -1],
+        ],
+        'xy',
+      ),
+    ],
+    code: 'MESSAGE_INVALID',
+  },
+  {
+    name: 'an end that counts a pack as one',
+    wire: [
+      pack(
+        [],
+        [
+          ['a', 1],
+          ['b', 1],
+        ],
+        'xy',
+      ),
+      end(1, 2),
+    ],
+    code: 'STATE_UNEXPECTED',
+  },
+  {
+    name: 'a pack that failed',
+    wire: [
+      messageFrame({ type: 'pack', path: [], files: [{ name: 'b', size: 1, modified: 0, mode: 0 }] }),
+      contentFrames('', { failed: { code: 'READ_FAILED', message: '' } }),
+    ],
+    code: 'STATE_UNEXPECTED',
+  },
   { name: 'nothing more', wire: [file(['a'], 'abc')], code: 'CLOSED_EARLY' },
 ];
 
@@ -91,7 +218,7 @@ const assertOnlyGood = async (place: string): Promise<void> => {
     names = await readdir(place).catch(() => []);
     return names.every((name) => !name.startsWith('.sluice-part-'));
   });
-  for (const name of names) assert.ok(['a', 'Straße', '\u00e9'].includes(name), name);
+  for (const name of names) assert.ok(['a', 'b', 'Straße', '\u00e9'].includes(name), name);
 };
 
 /** A session of this library's client on a scripted server, and the data connection of its get-tree. */
@@ -160,6 +287,37 @@ describe('a client whose server sends a tree', () => {
     );
     assert.deepEqual([done.last.files, done.last.failed], [3, 5]);
     assert.deepEqual([...(await readTree(place)).keys()], ['Straße', 'sub', 'sub/a', '\u00e9']);
+  });
+
+  it('takes a pack without those of its files that are refused, each alone', async (test) => {
+    const { control, peer, id, outcome, place } = await beginGet(test);
+    const wire = [
+      folder('sub'),
+      pack(
+        ['sub'],
+        [
+          ['b', 1],
+          ['B', 2],
+          ['c', 0],
+          ['d', 3],
+        ],
+        'bBBddd',
+      ),
+      pack(['none'], [['e', 1]], 'e'),
+      pack(['SUB'], [['f', 1]], 'f'),
+      pack([], [['a', 1]], 'a'),
+      end(7, 9),
+    ];
+    peer.write(Buffer.concat(wire));
+    const receipt = await control.message();
+    assert.deepEqual([receipt['type'], receipt['files'], receipt['bytes']], ['receipt', 7, 9]);
+    control.send({ ...receipt, type: 'completed', id });
+    const done = await outcome;
+    assert.ok(typeof done === 'object');
+    assert.deepEqual([...done.problems].sort(), ['SUB/f PATH_INVALID', 'none/e NOT_FOUND', 'sub/B PATH_INVALID']);
+    assert.deepEqual([done.last.files, done.last.failed], [4, 3]);
+    assert.deepEqual([...(await readTree(place)).keys()].sort(), ['a', 'sub', 'sub/b', 'sub/c', 'sub/d']);
+    assert.equal(await readFile(join(place, 'sub', 'd'), 'utf8'), 'ddd');
   });
 
   it('takes files whose folder was not announced as failed, each alone', async (test) => {

@@ -7,6 +7,7 @@ import { ConnectionError, FileError, LocalFolderStore, UnsupportedError, Valve }
 import { fromPull } from '../../lib/streams/from-pull.ts';
 import { type ToTreeOptions, type WriteTreeFile, toTree } from '../../lib/transfer/to-tree.ts';
 import type { TreeFile, TreeItem } from '../../lib/transfer/tree.ts';
+import type { WriteSmallFiles } from '../../lib/transfer/write-small-files.ts';
 import { settled, unexpected, until, valuesOf } from '../helpers/collect.ts';
 import { temporaryFolder } from '../helpers/folder.ts';
 import { checkLeaks } from '../helpers/leak-check.ts';
@@ -117,6 +118,48 @@ describe('toTree', () => {
     for (const progress of running.slice()) progress.complete();
     await until(() => running.length > atOnce);
     subscription.unsubscribe();
+    assert.equal(valve.held, 0);
+  });
+
+  it('writes small files that are all there together, and one by one those that were not written so', async (test) => {
+    const { run, valve } = await start(test);
+    const whole = (name: string) => fileItem(name, { whole: Buffer.from('x') });
+    const items = [whole('a'), folderItem('sub'), whole('sub/b'), fileItem('c'), whole('d'), whole('e')];
+    for (const isWritten of [[true, false, true, true], [true], 'rejects'] as const) {
+      const together: string[][] = [];
+      const alone: string[] = [];
+      const writeSmall: WriteSmallFiles = (files) => {
+        together.push(files.map(({ path }) => path.join('/')));
+        return isWritten === 'rejects' ? Promise.reject(new Error('no')) : Promise.resolve(isWritten);
+      };
+      const write: WriteTreeFile = ({ path }) => {
+        alone.push(path.join('/'));
+        return of({ bytes: 1 });
+      };
+      const counts = await run(items, write, { writeSmall });
+      assert.deepEqual(counts.at(-1), { files: 5, bytes: 5, skipped: 0, failed: 0 });
+      const names = ['a', 'sub/b', 'd', 'e'];
+      assert.deepEqual(together, [names]);
+      assert.deepEqual(alone, ['c', ...names.filter((_, index) => isWritten[index] !== true)]);
+      assert.equal(valve.held, 0);
+    }
+  });
+
+  it('writes also the small files that came before the tree broke off', async (test) => {
+    const { store, valve } = await start(test);
+    const seen: string[] = [];
+    const writeSmall: WriteSmallFiles = (files) => {
+      seen.push(...files.map(({ path }) => path.join('/')));
+      return Promise.resolve(files.map(() => true));
+    };
+    const lost = new ConnectionError('CLOSED_EARLY', 'lost');
+    const items$ = concat(
+      of(fileItem('a', { whole: Buffer.from('x') }), fileItem('b', { whole: Buffer.from('x') })),
+      throwError(() => lost),
+    );
+    await assert.rejects(valuesOf(items$.pipe(toTree(store, ['tree'], { write: done, writeSmall })(valve))), lost);
+    await until(() => seen.length > 0);
+    assert.deepEqual(seen, ['a', 'b']);
     assert.equal(valve.held, 0);
   });
 

@@ -29,7 +29,8 @@ describe('TreeTally', () => {
     file.end();
     assert.equal(tally.count.files, 1);
     tally.file().end();
-    assert.deepEqual(tally.count, { files: 2, bytes: 4, skipped: 0, failed: 0 });
+    tally.written(7);
+    assert.deepEqual(tally.count, { files: 3, bytes: 11, skipped: 0, failed: 0 });
   });
 
   it('counts what was there of a file, and nothing of one that fails or begins again', () => {

@@ -17,21 +17,24 @@ export class ClientTreeTransfer {
 
   /** Runs the download of a tree: how it is doing, and at last what came of it when the server was told. */
   download({ path, to }: DownloadTree): Observable<Reply> {
-    return this.#requests.run({ type: 'get-tree', path: [...path] }, ({ reply, request, pulse, socket$ }) => {
-      if (reply.type === 'completed') return EMPTY;
-      let arrived: ContentProof = { bytes: 0, digest: '' };
-      let count = NOTHING_YET;
-      const content = this.#requests.content(pulse, 0, (proof) => (arrived = proof));
-      return concat(
-        socket$.pipe(
-          mergeMap((socket) => pumpTree(receiveTree(socket, content), to()).pipe(finalize(() => socket.destroy()))),
-          waitForReason('receiving'),
-          tap((progress) => (count = progress)),
-          map(treeReply),
-        ),
-        defer(() => concat(request.confirm(arrived), of<Reply>({ ...count, type: 'tree-completed' }))),
-      );
-    });
+    return this.#requests.run(
+      { type: 'get-tree', path: [...path], packs: true },
+      ({ reply, request, pulse, socket$ }) => {
+        if (reply.type === 'completed') return EMPTY;
+        let arrived: ContentProof = { bytes: 0, digest: '' };
+        let count = NOTHING_YET;
+        const content = this.#requests.content(pulse, 0, (proof) => (arrived = proof));
+        return concat(
+          socket$.pipe(
+            mergeMap((socket) => pumpTree(receiveTree(socket, content), to()).pipe(finalize(() => socket.destroy()))),
+            waitForReason('receiving'),
+            tap((progress) => (count = progress)),
+            map(treeReply),
+          ),
+          defer(() => concat(request.confirm(arrived), of<Reply>({ ...count, type: 'tree-completed' }))),
+        );
+      },
+    );
   }
 
   /** Runs the upload of a tree: how it is doing, and at last what the server says that it has. */
@@ -45,7 +48,7 @@ export class ClientTreeTransfer {
       failed: count.failed + refused,
       ...(problem && { problem }),
     });
-    const words = { type: 'put-tree' as const, path: [...path], overwrite, fsync, resume };
+    const words = { type: 'put-tree' as const, path: [...path], overwrite, fsync, resume, packs: true };
     return this.#requests.run(words, ({ reply, pulse, socket$ }) => {
       if (reply.type === 'problem') {
         refused += 1;
@@ -63,7 +66,8 @@ export class ClientTreeTransfer {
           failed,
         });
       }
-      const content = this.#requests.content(pulse, 0, (proof) => (sent = proof));
+      const packs = reply.type === 'accepted' && reply.packs;
+      const content = { ...this.#requests.content(pulse, 0, (proof) => (sent = proof)), packs };
       return socket$.pipe(
         mergeMap((socket) => pumpTree(from, sendTree(socket, content))),
         waitForReason('sending'),

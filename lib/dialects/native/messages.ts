@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { type ErrorCode, isErrorCode } from '../../errors/codes.ts';
 import { type SluiceError, ProtocolError, RemoteError } from '../../errors/errors.ts';
 import { DIGEST_NAMES } from '../../operators/digest.ts';
-import { BLOCK_BYTES, MAX_RANGES } from '../../protocol/block.ts';
+import { BLOCK_BYTES, MAX_PACKED, MAX_RANGES } from '../../protocol/block.ts';
 import { ENTRY_KINDS, MAX_TIME, MODE_BITS, PERMISSION_BITS } from '../../protocol/entry.ts';
 import { assertChecked, withCheck } from '../../protocol/message-check.ts';
 import { MAX_SEGMENTS, MAX_SEGMENT_BYTES } from '../../protocol/path.ts';
@@ -26,7 +26,8 @@ const token = v.pipe(v.string(), v.length(TOKEN_LENGTH), v.regex(/^[0-9a-f]*$/))
 const frameLimit = v.pipe(v.number(), v.safeInteger(), v.minValue(1024));
 const digestText = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 // Names of other lengths and characters are refused by the path rules, with an error that says which rule.
-const path = v.pipe(v.array(v.pipe(v.string(), v.maxLength(4 * MAX_SEGMENT_BYTES))), v.maxLength(4 * MAX_SEGMENTS));
+const name = v.pipe(v.string(), v.maxLength(4 * MAX_SEGMENT_BYTES));
+const path = v.pipe(v.array(name), v.maxLength(4 * MAX_SEGMENTS));
 
 const entry = v.object({
   name: v.string(),
@@ -94,13 +95,14 @@ const REQUESTS = v.variant('type', [
     next: v.optional(v.boolean()),
     data,
   }),
-  message('get-tree', { id, path, next: v.optional(v.boolean()), data }),
+  message('get-tree', { id, path, packs: v.optional(v.boolean()), next: v.optional(v.boolean()), data }),
   message('put-tree', {
     id,
     path,
     overwrite: v.optional(v.picklist(OVERWRITE_POLICIES)),
     fsync: v.optional(v.boolean()),
     resume: v.optional(v.boolean()),
+    packs: v.optional(v.boolean()),
     next: v.optional(v.boolean()),
     data,
   }),
@@ -138,6 +140,7 @@ const REPLIES = v.variant('type', [
     next: v.optional(port),
     segments: v.optional(segments),
     kept: v.optional(runs),
+    packs: v.optional(v.boolean()),
   }),
   message('completed', {
     id,
@@ -170,10 +173,17 @@ const TRAILER = v.object({
   failed: v.optional(failure),
 });
 
+const fileInTree = { size: count, modified: time, mode };
+
 /** What stands in front of each thing in a tree. */
 const TREE_HEADER = v.variant('type', [
   v.object({ type: v.literal('folder'), path }),
-  v.object({ type: v.literal('file'), path, size: count, modified: time, mode }),
+  v.object({ type: v.literal('file'), path, ...fileInTree }),
+  v.object({
+    type: v.literal('pack'),
+    path,
+    files: v.pipe(v.array(v.object({ name, ...fileInTree })), v.minLength(1), v.maxLength(MAX_PACKED)),
+  }),
   v.object({ type: v.literal('failed'), path, ...failure.entries }),
   v.object({ type: v.literal('end'), files: count, bytes: count }),
 ]);

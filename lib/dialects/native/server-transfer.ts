@@ -127,7 +127,9 @@ export class ServerTransfer {
     return (valve) => (item$) =>
       concat(
         this.#open({}).pipe(
-          mergeMap((socket) => item$.pipe(sendTree(socket, { ...this.#content(0), maxFrame: this.#maxSent() })(valve))),
+          mergeMap((socket) =>
+            item$.pipe(sendTree(socket, { ...this.#content(0), maxFrame: this.#maxSent(), packs: this.#packs })(valve)),
+          ),
         ),
         this.#receipt(),
       ).pipe(waitForReason('sending'), this.#running.failingContent());
@@ -136,11 +138,17 @@ export class ServerTransfer {
   /** The client as the place where a folder comes from. */
   get treeSource(): TreeSource {
     return (valve) =>
-      this.#open({}).pipe(
+      this.#open(this.#packs ? { packs: true } : {}).pipe(
         mergeMap((socket) => receiveTree(socket, this.#content(0))(valve)),
         waitForReason('receiving'),
         this.#running.failingContent(),
       );
+  }
+
+  /** Whether the client of a tree knows packs. */
+  get #packs(): boolean {
+    const request = this.#request;
+    return (request.type === 'get-tree' || request.type === 'put-tree') && request.packs === true;
   }
 
   #open(words: Omit<Accepted, 'type' | 'id'>): Observable<Socket> {

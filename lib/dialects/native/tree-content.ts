@@ -6,6 +6,7 @@ import {
   concatMap,
   defer,
   finalize,
+  from,
   isObservable,
   map,
   merge,
@@ -14,6 +15,7 @@ import {
   tap,
 } from 'rxjs';
 import type { DigestName } from '../../operators/digest.ts';
+import { gatherTurn } from '../../operators/gather-turn.ts';
 import { joinInTurn } from '../../operators/join-in-turn.ts';
 import { Handover } from '../../streams/handover.ts';
 import { toWritable } from '../../streams/to-writable.ts';
@@ -24,7 +26,7 @@ import type { ArrivedBlock } from './content-reader.ts';
 import { type ContentProof, type TreeHeader, remoteError } from './messages.ts';
 import { receivedPieces } from './received-pieces.ts';
 import type { ContentPulse } from './transfer-pulse.ts';
-import { type TreePart, TreeReader } from './tree-reader.ts';
+import { type PackedFile, type RefusedItem, type TreePart, TreeReader } from './tree-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
 
 export interface TreeContentOptions {
@@ -33,6 +35,8 @@ export interface TreeContentOptions {
   readonly maxFrame: number;
   /** Whether messages carry a check, those of the data connection too. @default false */
   readonly checked?: boolean | undefined;
+  /** Whether the receiver takes packs. @default false */
+  readonly packs?: boolean | undefined;
   /** Told of every piece that moves, and how to tell whether a rest is this side's. */
   readonly pulse: ContentPulse;
   /** Told once what the whole tree was, before the stream completes. */
@@ -61,11 +65,13 @@ export const sendTree =
       });
       const wire$ = item$.pipe(
         tap((item) => valve.hold(weightOf(item))),
-        // Small files are read side by side; what bounds that is the valve.
-        mergeMap((item) => writer.prepare(item)),
+        // Small files are read together, and other small files meanwhile; what bounds that is the valve.
+        gatherTurn(),
+        mergeMap((items) => writer.prepare(items)),
+        concatMap((prepared) => from(prepared)),
         concatMap((prepared) => {
-          const wire = writer.write(prepared, bytes);
-          const release = () => valve.release(weightOf(prepared.item));
+          const wire = prepared.write(bytes);
+          const release = () => valve.release(prepared.items.reduce((sum, item) => sum + weightOf(item), 0));
           if (isObservable(wire)) return wire.pipe(finalize(release));
           release();
           return wire;
@@ -111,7 +117,7 @@ export const receiveTree =
           case 'failed':
             return subscriber.next({ kind: 'failed', path: part.path, error: remoteError(part) });
           case 'refused':
-            return subscriber.next({ kind: 'failed', path: part.path, error: part.error });
+            return subscriber.next(itemOf(part));
           case 'file':
             return arriving.begin(part);
           case 'block': {
@@ -119,6 +125,9 @@ export const receiveTree =
             if (item !== undefined) subscriber.next(item);
             return;
           }
+          case 'pack':
+            for (const file of part.files) subscriber.next(itemOf(file));
+            return;
           case 'end':
             onProof(part.proof);
             pulse.ended(true);
@@ -138,6 +147,13 @@ export const receiveTree =
         complete: () => subscriber.error(dataConnectionLost()),
       });
     });
+
+const itemOf = (part: PackedFile | RefusedItem): TreeItem => {
+  const { path } = part;
+  if (part.type === 'refused') return { kind: 'failed', path, error: part.error };
+  const { size, modified, mode, bytes } = part;
+  return { kind: 'file', path, size, modified, mode, content: () => of(bytes), whole: bytes };
+};
 
 // Digests wait for the taker of a file no longer than its first blocks, which fill the valve at two.
 const DIGESTS_WAITING = 16;
@@ -177,8 +193,7 @@ class ArrivingFile {
     if (this.#header === undefined) return undefined;
     const { path, size, modified, mode } = this.#header;
     if (failed !== undefined) return { kind: 'failed', path, error: failed };
-    if (proof !== undefined)
-      return { kind: 'file', path, size, modified, mode, content: () => of(bytes), whole: bytes };
+    if (proof !== undefined) return itemOf({ type: 'file', path, size, modified, mode, bytes });
     const content = (this.#content = new Handover(this.#valve));
     const digest$ = (this.#digest$ = new ReplaySubject<string>(DIGESTS_WAITING));
     const file: TreeFile = {

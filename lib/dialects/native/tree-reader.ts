@@ -1,4 +1,4 @@
-import { LimitError, ProtocolError, type SluiceError } from '../../errors/errors.ts';
+import { LimitError, ProtocolError, type SluiceError, VerificationError } from '../../errors/errors.ts';
 import { type DigestName, createDigest } from '../../operators/digest.ts';
 import { BLOCK_BYTES } from '../../protocol/block.ts';
 import type { FramePiece } from '../../protocol/frame-decoder.ts';
@@ -21,10 +21,27 @@ export interface TreeReaderOptions {
 
 /** What a piece of a tree's wire form completed. */
 export type TreePart =
-  | Exclude<TreeHeader, { type: 'end' }>
-  | { readonly type: 'refused'; readonly path: RemotePath; readonly error: SluiceError }
+  | Exclude<TreeHeader, { type: 'pack' | 'end' }>
+  | RefusedItem
   | { readonly type: 'block'; readonly block: ArrivedBlock }
+  | { readonly type: 'pack'; readonly files: readonly (PackedFile | RefusedItem)[] }
   | { readonly type: 'end'; readonly proof: ContentProof };
+
+/** Something that cannot be beside what came before it. */
+export interface RefusedItem {
+  readonly type: 'refused';
+  readonly path: RemotePath;
+  readonly error: SluiceError;
+}
+
+/** A small file that came in a pack. */
+export interface PackedFile extends Omit<FileHeader, 'path'> {
+  readonly path: RemotePath;
+  readonly bytes: Buffer;
+}
+
+type FileHeader = Extract<TreeHeader, { type: 'file' }>;
+type PackHeader = Extract<TreeHeader, { type: 'pack' }>;
 
 /**
  * Takes a tree from its wire form: headers, and behind those of files their content, proven block by block. A small file
@@ -38,9 +55,11 @@ export class TreeReader {
   readonly #seen = new Map<string, string>();
   #items = 0;
   readonly #tree: ContentDigest;
-  readonly #contentOptions: ContentReaderOptions;
+  readonly #contentOptions: Omit<ContentReaderOptions, 'allocate'>;
   #file: ContentReader | undefined;
   #isRefused = false;
+  /** What comes one behind the other in the content, where that is a pack's. */
+  #pack: PackHeader | undefined;
   /** Why the tree is not whole: the first of its small files that was broken on the way. */
   #broken: SluiceError | undefined;
   /** Bytes of the file that are still to come. */
@@ -54,8 +73,7 @@ export class TreeReader {
   constructor(options: TreeReaderOptions) {
     this.#options = options;
     this.#tree = new ContentDigest(options.digestName);
-    const allocate = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
-    this.#contentOptions = { ...options, digest: createDigest(options.digestName), offset: 0, allocate };
+    this.#contentOptions = { ...options, digest: createDigest(options.digestName), offset: 0 };
   }
 
   /** The largest payload that may come next, in bytes. */
@@ -79,14 +97,30 @@ export class TreeReader {
     const header = decodeTreeHeader(Buffer.concat(this.#headerPieces), this.#options.checked);
     this.#headerPieces = [];
     if (header.type === 'end') return this.#end(header);
-    const error = this.#refusal(header.type, checkPath(header.path));
+    const path = checkPath(header.path);
+    if (header.type === 'pack') {
+      this.#pack = header;
+      this.#expect(header.files.reduce((sum, { size }) => sum + size, 0));
+      return undefined;
+    }
+    // What failed makes nothing, and comes behind its folder where that could not be listed.
+    const error = this.#refusal(path, header.type !== 'failed');
     if (header.type === 'file') {
-      this.#file = new ContentReader({ ...this.#contentOptions, size: header.size });
-      this.#left = header.size;
-      this.#isSmall = header.size <= BLOCK_BYTES;
+      this.#expect(header.size);
       this.#isRefused = error !== undefined;
     }
-    return error === undefined ? header : { type: 'refused', path: header.path, error };
+    return error === undefined ? header : { type: 'refused', path, error };
+  }
+
+  /** Content of so many bytes comes next. */
+  #expect(size: number): void {
+    if (this.#pack !== undefined && size > BLOCK_BYTES)
+      throw new ProtocolError('STATE_UNEXPECTED', `a pack of ${size} bytes is larger than a block`);
+    const allocate = (bytes: number) => Buffer.allocUnsafeSlow(Math.min(bytes, size));
+    this.#file = new ContentReader({ ...this.#contentOptions, size, allocate });
+    this.#left = size;
+    this.#isSmall = size <= BLOCK_BYTES;
+    this.#isRefused = false;
   }
 
   #readContent(file: ContentReader, piece: FramePiece): TreePart | undefined {
@@ -101,13 +135,31 @@ export class TreeReader {
     // Whether a file comes in one piece or in several is known by its size, and counted so by who takes it.
     if (!isLast && this.#left === 0)
       throw new ProtocolError('STATE_UNEXPECTED', 'a block that has the last byte of its file says that more follows');
+    const pack = this.#pack;
     if (block.proof !== undefined) {
       this.#tree.add(block.proof.digest);
-      this.#files += 1;
+      this.#files += pack?.files.length ?? 1;
       this.#bytes += block.proof.bytes;
     }
-    if (isLast) this.#file = undefined;
-    return this.#isRefused || broken !== undefined ? undefined : { type: 'block', block };
+    if (isLast) this.#file = this.#pack = undefined;
+    if (broken !== undefined || this.#isRefused) return undefined;
+    return pack === undefined ? { type: 'block', block } : { type: 'pack', files: this.#unpack(pack, block) };
+  }
+
+  #unpack({ path: folder, files }: PackHeader, { bytes, failed }: ArrivedBlock): (PackedFile | RefusedItem)[] {
+    if (failed !== undefined) throw new ProtocolError('STATE_UNEXPECTED', 'what is in a pack cannot fail to be read');
+    let at = 0;
+    const parts = files.map(({ name, size, modified, mode }) => {
+      const path = checkPath([...folder, name]);
+      const error = this.#refusal(path, true);
+      const own = bytes.subarray(at, (at += size));
+      return error
+        ? { type: 'refused' as const, path, error }
+        : { type: 'file' as const, path, size, modified, mode, bytes: own };
+    });
+    if (at !== bytes.length)
+      throw new VerificationError('SIZE_MISMATCH', `${bytes.length} bytes arrived of a pack of ${at}`);
+    return parts;
   }
 
   #end({ files, bytes }: Extract<TreeHeader, { type: 'end' }>): TreePart {
@@ -120,14 +172,13 @@ export class TreeReader {
     return { type: 'end', proof: { bytes, digest: this.#tree.finish(), files } };
   }
 
-  /** Why a path is refused, if it is. Throws at one that is the tree's own, or that another thing had before. */
-  #refusal(type: Exclude<TreeHeader, { type: 'end' }>['type'], path: RemotePath): SluiceError | undefined {
+  /** Why a path is refused, if it is, where something `isMade` there. Throws at one that is the tree's own, or came before. */
+  #refusal(path: RemotePath, isMade: boolean): SluiceError | undefined {
     this.#items += 1;
     if (this.#items > MAX_ITEMS)
       throw new LimitError('UNSUPPORTED', `a tree of more than ${MAX_ITEMS} files and folders is not taken`);
     if (path.length === 0) throw new ProtocolError('PATH_INVALID', 'a tree cannot hold its own folder');
-    // Makes nothing, and comes behind its folder where that could not be listed.
-    if (type === 'failed') return undefined;
+    if (!isMade) return undefined;
     const text = formatPath(path);
     const key = foldName(text);
     if (this.#seen.get(key) === text) throw new ProtocolError('PATH_INVALID', `${text}: came twice`);

@@ -1,6 +1,5 @@
 import {
   type Observable,
-  type ObservableInput,
   Subject,
   catchError,
   concat,
@@ -8,35 +7,42 @@ import {
   defer,
   from,
   map,
+  merge,
   mergeMap,
   of,
   reduce,
 } from 'rxjs';
-import type { SluiceError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
 import { createDigest } from '../../operators/digest.ts';
 import { exactSize } from '../../operators/exact-size.ts';
 import { SMALL_FILE_BYTES } from '../../protocol/block.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
 import type { Valve } from '../../streams/valve.ts';
-import type { TreeCount, TreeFile, TreeItem } from '../../transfer/tree.ts';
+import type { ReadSmallFiles, TreeCount, TreeFile, TreeItem } from '../../transfer/tree.ts';
 import { ContentDigest } from './content-digest.ts';
 import { ContentWriter, type ContentWriterOptions } from './content-writer.ts';
 import { type ContentProof, type TreeHeader, encodeMessage, failureOf } from './messages.ts';
+import { type WholeFile, inPacks, joinedContents } from './packs.ts';
 import type { TreeReaderOptions } from './tree-reader.ts';
 
 type FailedItem = Extract<TreeItem, { kind: 'failed' }>;
 
-/** An item that can be written as soon as its turn comes: if a small file, with all its bytes, or why they cannot be read. */
-interface PreparedItem {
-  readonly item: TreeItem;
-  readonly bytes?: Buffer;
-  readonly error?: SluiceError;
+/** What can be written as soon as its turn comes. */
+export interface Prepared {
+  /** What it stands for: an item, or the small files of a pack. */
+  readonly items: readonly TreeItem[];
+  /** Its wire form; what the frames of a large file are made of is held in the valve. To be called once, in its turn. */
+  readonly write: (valve: Valve) => readonly Buffer[] | Observable<Buffer>;
+}
+
+export interface TreeWriterOptions extends TreeReaderOptions {
+  /** Whether small files of a folder may travel as one content. @default false */
+  readonly packs?: boolean | undefined;
 }
 
 /** Puts a tree into wire form. Holds no content. */
 export class TreeWriter {
-  readonly #options: TreeReaderOptions;
+  readonly #options: TreeWriterOptions;
   readonly #tree: ContentDigest;
   readonly #contentOptions: ContentWriterOptions;
   readonly #problem$ = new Subject<TreeCount>();
@@ -44,7 +50,7 @@ export class TreeWriter {
   #bytes = 0;
   #failed = 0;
 
-  constructor(options: TreeReaderOptions) {
+  constructor(options: TreeWriterOptions) {
     this.#options = options;
     this.#tree = new ContentDigest(options.digestName);
     this.#contentOptions = { ...options, digest: createDigest(options.digestName), offset: 0 };
@@ -59,22 +65,65 @@ export class TreeWriter {
     return { files: this.#files, bytes: this.#bytes, skipped: 0, failed: this.#failed };
   }
 
-  /** Emits the item once, when what has to be there before its turn comes is there: the bytes of a small file. */
-  prepare(item: TreeItem): ObservableInput<PreparedItem> {
-    if (item.kind !== 'file' || item.size > SMALL_FILE_BYTES) return [{ item }];
-    const atOneGo = item.read?.() ?? [undefined];
-    return from(atOneGo).pipe(
-      mergeMap((bytes) => (bytes?.length === item.size ? [{ item, bytes }] : readContent(item))),
-      catchError((error: unknown) => [{ item, error: sluiceError(error) }]),
+  /** Emits the items, each when what has to be there before its turn comes is there: the bytes of a small file. */
+  prepare(items: readonly TreeItem[]): Observable<readonly Prepared[]> {
+    const ready: Prepared[] = [];
+    const small = new Map<ReadSmallFiles | undefined, TreeFile[]>();
+    for (const item of items) {
+      if (item.kind !== 'file' || item.size > SMALL_FILE_BYTES)
+        ready.push({ items: [item], write: (valve) => this.#write(item, valve) });
+      else {
+        const files = small.get(item.readSmall);
+        if (files === undefined) small.set(item.readSmall, [item]);
+        else files.push(item);
+      }
+    }
+    return merge(of(ready), ...[...small].map(([read, files]) => this.#prepareSmall(files, read)));
+  }
+
+  /** Reads together what can be read so, and then each of the others. */
+  #prepareSmall(
+    files: readonly TreeFile[],
+    read: ReadSmallFiles = () => Promise.resolve([]),
+  ): Observable<readonly Prepared[]> {
+    return from(read(files).catch(() => [])).pipe(
+      mergeMap((contents) => {
+        const whole: WholeFile[] = [];
+        const left: TreeFile[] = [];
+        for (const [index, item] of files.entries()) {
+          const bytes = contents[index];
+          if (bytes?.length === item.size) whole.push({ item, bytes });
+          else left.push(item);
+        }
+        return concat(of(this.#prepareWhole(whole)), from(left).pipe(mergeMap((item) => this.#prepareContent(item))));
+      }),
     );
   }
 
-  /** The item on the wire, when its turn has come; what the frames of a large file are made of is held in the valve. */
-  write({ item, bytes, error }: PreparedItem, valve: Valve): readonly Buffer[] | Observable<Buffer> {
-    if (error !== undefined) return [this.#failedItem({ kind: 'failed', path: item.path, error })];
+  #prepareContent(item: TreeFile): Observable<readonly Prepared[]> {
+    return item.content(of(true)).pipe(
+      exactSize(item.size),
+      reduce((chunks, chunk) => [...chunks, chunk], [] as Buffer[]),
+      map((chunks) => this.#prepareWhole([{ item, bytes: Buffer.concat(chunks) }])),
+      catchError((cause: unknown) => {
+        const failed = { kind: 'failed', path: item.path, error: sluiceError(cause) } as const;
+        return of([{ items: [item], write: () => [this.#failedItem(failed)] }]);
+      }),
+    );
+  }
+
+  #prepareWhole(files: readonly WholeFile[]): Prepared[] {
+    if (this.#options.packs !== true)
+      return files.map(({ item, bytes }) => ({
+        items: [item],
+        write: () => this.#content(this.#fileHeader(item), bytes),
+      }));
+    return inPacks(files).map((pack) => ({ items: pack.map(({ item }) => item), write: () => this.#pack(pack) }));
+  }
+
+  #write(item: TreeItem, valve: Valve): readonly Buffer[] | Observable<Buffer> {
     if (item.kind === 'folder') return [this.#header({ type: 'folder', path: [...item.path] })];
-    if (item.kind === 'failed') return [this.#failedItem(item)];
-    return bytes === undefined ? this.#large(item, valve) : this.#small(item, bytes);
+    return item.kind === 'failed' ? [this.#failedItem(item)] : this.#large(item, valve);
   }
 
   /** The end of the tree on the wire, and what the tree was. */
@@ -90,19 +139,32 @@ export class TreeWriter {
     this.#problem$.complete();
   }
 
-  #small(file: TreeFile, bytes: Buffer): Buffer[] {
+  #pack(pack: readonly WholeFile[]): Buffer[] {
+    const path = pack[0]?.item.path.slice(0, -1) ?? [];
+    const files = pack.map(({ item: { path: own, size, modified, mode } }) => ({
+      name: own.at(-1) ?? '',
+      size,
+      modified,
+      mode,
+    }));
+    const header = this.#header({ type: 'pack', path, files });
+    return this.#content(header, joinedContents(pack), files.length);
+  }
+
+  /** A header and the content behind it, of so many files. */
+  #content(header: Buffer, bytes: Buffer, files = 1): Buffer[] {
     const writer = new ContentWriter(this.#contentOptions);
     const frames = writer.write(bytes);
     const { end, proof } = writer.finish();
-    this.#sent(proof);
-    return [this.#fileHeader(file), ...frames, end];
+    this.#sent(proof, files);
+    return [header, ...frames, end];
   }
 
   #large(file: TreeFile, valve: Valve): Observable<Buffer> {
     const writer = new ContentWriter(this.#contentOptions);
     const end$ = defer(() => {
       const { end, proof } = writer.finish();
-      this.#sent(proof);
+      this.#sent(proof, 1);
       return of(end);
     });
     const frames$ = file.content(valve.open$).pipe(
@@ -128,9 +190,9 @@ export class TreeWriter {
     this.#problem$.next({ ...this.count, problem: { path, error } });
   }
 
-  #sent({ bytes, digest }: ContentProof): void {
+  #sent({ bytes, digest }: ContentProof, files: number): void {
     this.#tree.add(digest);
-    this.#files += 1;
+    this.#files += files;
     this.#bytes += bytes;
   }
 
@@ -142,10 +204,3 @@ export class TreeWriter {
     return encodeFrame(encodeMessage(header, this.#options.checked));
   }
 }
-
-const readContent = (item: TreeFile): Observable<PreparedItem> =>
-  item.content(of(true)).pipe(
-    exactSize(item.size),
-    reduce((chunks, chunk) => [...chunks, chunk], [] as Buffer[]),
-    map((chunks) => ({ item, bytes: Buffer.concat(chunks) })),
-  );

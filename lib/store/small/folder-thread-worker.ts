@@ -5,5 +5,5 @@ import { type Parcel, pack, unpack } from './parcel.ts';
 // What the thread of `FolderThread` runs.
 parentPort?.on('message', (jobs: Parcel) => {
   const results = pack(doJobs(unpack(jobs) as FolderJob[]));
-  parentPort?.postMessage(results, [results.memory]);
+  parentPort?.postMessage(results, results.memory);
 });

@@ -4,7 +4,7 @@ import type { FolderJob, JobAsks, JobFolder, JobGives, JobType } from './jobs.ts
 import { type Parcel, pack, unpack } from './parcel.ts';
 
 export interface FolderThreadOptions {
-  /** Jobs from which on a thread is worth its start, which takes as long as some dozens of files. @default 32 */
+  /** Files from which on a thread is worth its start, which takes as long as some dozens of them. @default 32 */
   readonly worthAfter?: number;
   /** Milliseconds without a job after which the thread ends. @default 30000 */
   readonly idleMs?: number;
@@ -47,7 +47,7 @@ export class FolderThread {
   /** Does a job; gives `undefined` if it is to be done in the ordinary way: no thread runs, or the thread could not. */
   async do<T extends JobType>(type: T, folder: JobFolder, asks: JobAsks<T>): Promise<JobGives<T> | undefined> {
     if (!this.#isReady) {
-      this.#startWhenWorthIt();
+      this.#startWhenWorthIt('files' in asks ? asks.files.length : 1);
       return undefined;
     }
     return new Promise((resolve) => {
@@ -58,8 +58,8 @@ export class FolderThread {
     });
   }
 
-  #startWhenWorthIt(): void {
-    this.#asked += 1;
+  #startWhenWorthIt(files: number): void {
+    this.#asked += files;
     if (!HELD_FOLDERS || this.#worker !== undefined || this.#asked < this.#worthAfter) return;
     const worker = new Worker(new URL('./folder-thread-worker.js', import.meta.url), {
       resourceLimits: SMALL_HEAP,
@@ -85,7 +85,7 @@ export class FolderThread {
     this.#gathered = [];
     this.#worker?.ref();
     const jobs = pack(this.#underWay.map(({ job }) => job));
-    this.#worker?.postMessage(jobs, [jobs.memory]);
+    this.#worker?.postMessage(jobs, jobs.memory);
   }
 
   #answer(results: readonly unknown[]): void {

@@ -1,40 +1,36 @@
 /**
- * Jobs, or what came of them, on their way to another thread: one text and one piece of memory, which is handed over and
+ * Jobs, or what came of them, on their way to another thread: one text and the memory of their bytes, which is handed over and
  * not copied. Handing over the objects themselves takes several times as long for many small ones.
  */
 export interface Parcel {
   readonly text: string;
-  readonly memory: ArrayBuffer;
+  readonly memory: readonly ArrayBuffer[];
 }
 
 interface WithBytes {
-  readonly bytes?: Uint8Array;
+  readonly bytes?: Buffer<ArrayBuffer>;
 }
 
-/** Packs plain objects, each of which may have `bytes`; `undefined` may stand for one. */
+/**
+ * Packs plain objects, each of which may have `bytes`, all of a memory of their own; `undefined` may stand for one. Whoever
+ * sends `memory` away has the bytes no longer.
+ */
 export const pack = (items: readonly unknown[]): Parcel => {
-  const contents: Uint8Array[] = [];
-  let length = 0;
+  const memory: ArrayBuffer[] = [];
   const plain = items.map((item) => {
     const bytes = (item as WithBytes | undefined)?.bytes;
     if (bytes === undefined) return item;
-    contents.push(bytes);
-    const start = length;
-    length += bytes.length;
-    return { ...(item as WithBytes), bytes: [start, length] };
+    memory.push(bytes.buffer);
+    return { ...(item as WithBytes), bytes: true };
   });
-  const memory = new Uint8Array(length);
-  let at = 0;
-  for (const bytes of contents) {
-    memory.set(bytes, at);
-    at += bytes.length;
-  }
-  return { text: JSON.stringify(plain), memory: memory.buffer };
+  return { text: JSON.stringify(plain), memory };
 };
 
-/** What was packed; `bytes` are views of the parcel's memory. */
-export const unpack = ({ text, memory }: Parcel): unknown[] =>
-  (JSON.parse(text) as ({ readonly bytes?: readonly [number, number] } | null)[]).map((item) => {
+/** What was packed. */
+export const unpack = ({ text, memory }: Parcel): unknown[] => {
+  const rest = memory.values();
+  return (JSON.parse(text) as ({ readonly bytes?: true } | null)[]).map((item) => {
     if (item === null) return undefined;
-    return item.bytes === undefined ? item : { ...item, bytes: Buffer.from(memory).subarray(...item.bytes) };
+    return item.bytes ? { ...item, bytes: Buffer.from(rest.next().value ?? new ArrayBuffer(0)) } : item;
   });
+};

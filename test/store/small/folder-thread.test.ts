@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { BLOCK_BYTES } from '../../../lib/protocol/block.ts';
 import { LocalFolderStore } from '../../../lib/store/local-folder.ts';
 import { keptName } from '../../../lib/store/part-names.ts';
 import { FolderThread, folderThread } from '../../../lib/store/small/folder-thread.ts';
@@ -13,6 +14,7 @@ import { fromChunks } from '../../../lib/streams/from-chunks.ts';
 import { pump } from '../../../lib/streams/pump.ts';
 import { bytesOf, valuesOf } from '../../helpers/collect.ts';
 import { temporaryFolder } from '../../helpers/folder.ts';
+import { leavePart } from '../../helpers/kept-part.ts';
 import { checkLeaks } from '../../helpers/leak-check.ts';
 
 checkLeaks();
@@ -72,14 +74,31 @@ describe('the thread for small files', { skip }, () => {
   it('does many jobs at a time, each for itself', async (test) => {
     const { root, store } = await storeWithThread(test);
     const names = Array.from({ length: 500 }, (_, index) => `file ${index}`);
-    await Promise.all(names.map((name) => store.writeSmall([name], Buffer.from(name), { fsync: false })));
-    const failed = store.writeSmall(['none', 'file'], Buffer.from('text'), { fsync: false });
-    await assert.rejects(failed, { code: 'NOT_FOUND' });
+    const write = (...path: string[]) =>
+      store.writeSmall([{ path, bytes: Buffer.from(path.join('/')) }], { fsync: false });
+    assert.deepEqual(
+      (await Promise.all(names.map((name) => write(name)))).flat(),
+      names.map(() => true),
+    );
+    assert.deepEqual(await write('none', 'file'), [false]);
     const texts = await Promise.all(names.map((name) => readFile(join(root, name), 'utf8')));
     assert.deepEqual(texts, names);
     const files = await Promise.all(names.map((name) => store.open([name])));
     assert.deepEqual(await Promise.all(files.map(async (file) => (await bytesOf(file.content())).toString())), names);
     assert.equal((await readdir(root)).length, names.length);
+  });
+
+  it('writes many files together, whatever folders they are in, and forgets what older tries have left', async (test) => {
+    const { root, store } = await storeWithThread(test);
+    for (const folder of ['a', 'b']) await mkdir(join(root, folder));
+    await leavePart(join(root, 'b'), '2', Buffer.alloc(2 * BLOCK_BYTES), { bytes: BLOCK_BYTES });
+    const paths = ['0', 'a/1', 'b/2', 'a/3', '4', 'none/5', 'b/6'].map((path) => path.split('/'));
+    const files = paths.map((path) => ({ path, bytes: Buffer.from(path.join('/')) }));
+    const written = await store.writeSmall(files, { fsync: false });
+    assert.deepEqual(written, [true, true, true, true, true, false, true]);
+    for (const path of paths.filter((_, index) => written[index]))
+      assert.equal(await readFile(join(root, ...path), 'utf8'), path.join('/'));
+    assert.deepEqual((await readdir(join(root, 'b'))).sort(), ['2', '6']);
   });
 
   it('lists a folder, be it small or large, without part files', async (test) => {
@@ -118,8 +137,12 @@ describe('the thread for small files', { skip }, () => {
     await symlink(outside, join(root, 'out'));
     await assert.rejects(put(store, 'file', 'new', false), { code: 'EXISTS' });
     await assert.rejects(put(store, 'out', 'new'), { code: 'PATH_OUTSIDE_ROOT' });
-    await assert.rejects(store.writeSmall(['out', 'file'], Buffer.from('x'), {}), { code: 'PATH_OUTSIDE_ROOT' });
-    await assert.rejects(store.writeSmall([], Buffer.from('x'), {}), { code: 'NOT_A_FILE' });
+    const paths = [['out', 'file'], [], ['new'], ['file', 'below']];
+    const written = await store.writeSmall(
+      paths.map((path) => ({ path, bytes: Buffer.from('x') })),
+      {},
+    );
+    assert.deepEqual(written, [false, false, true, false]);
     await assert.rejects(store.stat(['nowhere']), { code: 'NOT_FOUND' });
     assert.deepEqual([await readFile(join(root, 'file'), 'utf8'), await readdir(outside)], ['mine', []]);
   });

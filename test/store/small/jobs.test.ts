@@ -10,6 +10,8 @@ import {
   type JobFolder,
   type JobGives,
   type JobType,
+  type NewFile,
+  type WriteOptions,
   doJobs,
 } from '../../../lib/store/small/jobs.ts';
 import { temporaryFolder } from '../../helpers/folder.ts';
@@ -33,13 +35,23 @@ const world = async (test: TestContext) => {
   return { root, outside, doJob, at: (...names: string[]) => join(root, 'pub', ...names) };
 };
 
-const content = (name: string, text: string) => ({ name, bytes: Buffer.from(text), replace: true, fsync: false });
+/** What writes a file whose content is a text. */
+const file = (
+  name: string,
+  text: string,
+  { replace = true, fsync = false, ...rest }: Partial<WriteOptions & NewFile> = {},
+): JobAsks<'write'> => ({
+  files: [{ ...rest, name, size: text.length }],
+  bytes: Buffer.from(text),
+  replace,
+  fsync,
+});
 
 describe('jobs in folders', () => {
   it('write a file with its time and permissions, and leave nothing beside it', async (test) => {
     const { doJob, at } = await world(test);
-    const written = doJob('write', { ...content('new', 'text'), mode: 0o606, modified: -86_400_000, fsync: true });
-    assert.deepEqual(written, { hasKept: false });
+    const written = doJob('write', file('new', 'text', { mode: 0o606, modified: -86_400_000, fsync: true }));
+    assert.deepEqual(written, ['written']);
     assert.equal(await readFile(at('new'), 'utf8'), 'text');
     const stats = await stat(at('new'));
     assert.equal(stats.mode & 0o777, 0o606);
@@ -49,7 +61,7 @@ describe('jobs in folders', () => {
 
   it('replace a file and keep its permissions', async (test) => {
     const { doJob, at } = await world(test);
-    assert.ok(doJob('write', content('file', 'newer')));
+    assert.deepEqual(doJob('write', file('file', 'newer')), ['written']);
     assert.equal(await readFile(at('file'), 'utf8'), 'newer');
     assert.equal((await stat(at('file'))).mode & 0o777, 0o640);
   });
@@ -57,10 +69,10 @@ describe('jobs in folders', () => {
   it('leave undone what would replace a file against its will, or anything that is no file', async (test) => {
     const { doJob, at, outside } = await world(test);
     await mkdir(at('folder'));
-    assert.equal(doJob('write', { ...content('file', 'newer'), replace: false }), undefined);
+    assert.deepEqual(doJob('write', file('file', 'newer', { replace: false })), ['undone']);
     for (const name of ['folder', 'link']) {
       assert.equal(doJob('check', { name }), undefined);
-      assert.equal(doJob('write', content(name, 'newer')), undefined);
+      assert.deepEqual(doJob('write', file(name, 'newer')), ['undone']);
     }
     assert.equal(await readFile(at('file'), 'utf8'), 'mine');
     assert.equal(await readFile(join(outside, 'file'), 'utf8'), 'secret');
@@ -70,7 +82,7 @@ describe('jobs in folders', () => {
   it('say that an older try at the file has left a part', async (test) => {
     const { doJob, at } = await world(test);
     await writeFile(at(keptName('file')), 'half');
-    assert.deepEqual(doJob('write', content('file', 'newer')), { hasKept: true });
+    assert.deepEqual(doJob('write', file('file', 'newer')), ['kept']);
   });
 
   it('make a folder unless it is there, and nothing where something else is', async (test) => {
@@ -84,21 +96,26 @@ describe('jobs in folders', () => {
   });
 
   for (const others of [1, 300])
-    it(`say so of each of several files, beside ${others} others`, async (test) => {
-      const { root, at } = await world(test);
+    it(`write several files, each for itself, beside ${others} others`, async (test) => {
+      const { doJob, at, outside } = await world(test);
       for (let index = 0; index < others; index += 1) await writeFile(at(`other-${index}`), '');
-      for (const name of ['b', 'c']) await writeFile(at(keptName(name)), 'half');
-      const folder = { root, names: ['pub'] };
-      const jobs = ['a', 'b', 'c', 'd'].map((name) => ({ type: 'write' as const, folder, ...content(name, name) }));
-      const kept = doJobs(jobs).map((result) => (result as JobGives<'write'> | undefined)?.hasKept);
-      assert.deepEqual(kept, [false, true, true, false]);
+      for (const name of ['b', 'file']) await writeFile(at(keptName(name)), 'half');
+      await mkdir(at('folder'));
+      const names = ['a', 'b', 'folder', 'file', 'link', 'c'];
+      const files = names.map((name) => ({ name, size: `new ${name}`.length }));
+      const bytes = Buffer.from(names.map((name) => `new ${name}`).join(''));
+      const results = doJob('write', { files, bytes, replace: true, fsync: true });
+      assert.deepEqual(results, ['written', 'kept', 'undone', 'kept', 'undone', 'written']);
+      for (const name of ['a', 'b', 'file', 'c']) assert.equal(await readFile(at(name), 'utf8'), `new ${name}`);
+      assert.equal((await stat(at('file'))).mode & 0o777, 0o640);
+      assert.equal(await readFile(join(outside, 'file'), 'utf8'), 'secret');
     });
 
   it('do nothing in a folder that leads out of the root, or that is not there', async (test) => {
     const { doJob, outside } = await world(test);
     for (const names of [['out'], ['nowhere']]) {
-      assert.equal(doJob('write', content('new', 'text'), names), undefined);
-      assert.equal(doJob('read', { name: 'file' }, names), undefined);
+      assert.equal(doJob('write', file('new', 'text'), names), undefined);
+      assert.equal(doJob('open', { name: 'file' }, names), undefined);
       assert.equal(doJob('check', { name: 'new' }, names), undefined);
       assert.equal(doJob('entries', { of: ['file'] }, names), undefined);
     }
@@ -110,26 +127,44 @@ describe('jobs in folders', () => {
     await mkdir(join(root, 'private'));
     await writeFile(join(root, 'private', 'file'), 'secret');
     await symlink(join(root, 'private'), join(root, 'pub', 'in'));
-    const read = (folder: JobFolder): FolderJob => ({ type: 'read', folder, name: 'file' });
+    const read = (folder: JobFolder): FolderJob => ({ type: 'open', folder, name: 'file' });
     const [outer, inner] = doJobs([
       read({ root, names: ['pub', 'in'] }),
       read({ root: join(root, 'pub'), names: ['in'] }),
-    ]) as (JobGives<'read'> | undefined)[];
+    ]) as (JobGives<'open'> | undefined)[];
     assert.equal(outer?.bytes.toString(), 'secret');
     assert.equal(inner, undefined);
   });
 
-  it('read a small file, and no other', async (test) => {
+  it('open a small file, and no other', async (test) => {
     const { doJob, at } = await world(test);
     await writeFile(at('largest'), Buffer.alloc(SMALL_FILE_BYTES, 7));
     await writeFile(at('larger'), Buffer.alloc(SMALL_FILE_BYTES + 1));
     await writeFile(at('empty'), '');
-    const read = doJob('read', { name: 'file' });
-    assert.equal(read?.bytes.toString(), 'mine');
-    assert.equal(read.entry.size, 4);
-    assert.equal(doJob('read', { name: 'largest' })?.bytes.length, SMALL_FILE_BYTES);
-    assert.equal(doJob('read', { name: 'empty' })?.bytes.length, 0);
-    for (const name of ['larger', 'link', '.', 'nowhere']) assert.equal(doJob('read', { name }), undefined, name);
+    const opened = doJob('open', { name: 'file' });
+    assert.equal(opened?.bytes.toString(), 'mine');
+    assert.equal(opened.entry.size, 4);
+    assert.equal(doJob('open', { name: 'largest' })?.bytes.length, SMALL_FILE_BYTES);
+    assert.equal(doJob('open', { name: 'empty' })?.bytes.length, 0);
+    for (const name of ['larger', 'link', '.', 'nowhere']) assert.equal(doJob('open', { name }), undefined, name);
+  });
+
+  it('read files together, but for those that are not as they were said to be', async (test) => {
+    const { doJob, at } = await world(test);
+    await writeFile(at('other'), 'yours');
+    await writeFile(at('empty'), '');
+    const sizes: [string, number][] = [
+      ['file', 4],
+      ['gone', 3],
+      ['link', 6],
+      ['empty', 0],
+      ['file', 3],
+      ['other', 5],
+      ['other', 6],
+    ];
+    const read = doJob('read', { files: sizes.map(([name, size]) => ({ name, size })) });
+    assert.deepEqual(read?.isRead, [true, false, false, true, false, true, false]);
+    assert.equal(read.bytes.subarray(0, 9).toString(), 'mineyours');
   });
 
   it('give the entries of names that are there', async (test) => {
