@@ -91,12 +91,12 @@ export class FolderThread {
   #answer(results: readonly unknown[]): void {
     const answered = this.#underWay;
     this.#underWay = [];
+    // First of all, so that the thread has something to do while the answers are taken, which can take as long.
+    this.#send();
     for (const [index, { answer }] of answered.entries()) answer(results[index]);
-    if (this.#gathered.length > 0) setImmediate(() => this.#send());
-    else {
-      this.#worker?.unref();
-      this.#endWhenIdle();
-    }
+    if (this.#underWay.length > 0) return;
+    this.#worker?.unref();
+    this.#endWhenIdle();
   }
 
   #endWhenIdle(): void {
