@@ -30,7 +30,7 @@ export interface ToTreeOptions {
   readonly write: WriteTreeFile;
   /** Puts small files that are all there where they belong, many at one go. @default they are written like any other */
   readonly writeSmall?: WriteSmallFiles | undefined;
-  /** Files that are written at a time by `write`. @default as many as the valve lets come */
+  /** Files that are written at a time by `write`. @default 64 */
   readonly concurrency?: number;
   /** Whether the failure of one file means that no other can succeed, and so fails the whole. @default never */
   readonly isFatal?: (error: unknown) => boolean;
@@ -57,6 +57,9 @@ export const toTree =
         finalize(() => tree.close()),
       );
     });
+
+// Each takes some open files, and those that came together may be thousands.
+const FILES_AT_ONCE = 64;
 
 /** Says that the counts have changed, and what has failed, if it is that. */
 type Change = TreeProblem | undefined;
@@ -114,32 +117,35 @@ class ArrivingTree {
   #settleSmall(file$: Observable<SmallTreeFile>, writeSmall: WriteSmallFiles): Observable<Change> {
     return file$.pipe(
       gatherTurn(),
-      mergeMap(async (files) => {
-        await this.#folders.made();
-        const isWritten = await writeSmall(files).catch(() => []);
-        return { files, isWritten };
-      }),
-      mergeMap(({ files, isWritten }) => {
-        const left: TreeFile[] = [];
-        for (const [index, file] of files.entries()) {
-          if (isWritten[index] === true) this.#settled(file);
-          else left.push(file);
-        }
-        return concat(of(undefined), this.#settleEach(from(left)));
-      }),
+      mergeMap(async (files) => ({ files, isWritten: await this.#writeTogether(files, writeSmall) })),
+      mergeMap(({ files, isWritten }) => [undefined, ...this.#unwritten(files, isWritten)]),
+      mergeMap((file) => (file === undefined ? of(undefined) : this.#settleOne(file)), FILES_AT_ONCE),
     );
   }
 
-  /** Counts a file that is written. */
-  #settled(file: SmallTreeFile): void {
-    this.#tally.written(file.size);
-    this.#hold(-weightOf(file));
+  async #writeTogether(files: readonly SmallTreeFile[], writeSmall: WriteSmallFiles): Promise<readonly boolean[]> {
+    await this.#folders.made();
+    return writeSmall(files).catch(() => []);
+  }
+
+  /** Counts the files that are written, and gives the others. */
+  #unwritten(files: readonly SmallTreeFile[], isWritten: readonly boolean[]): TreeFile[] {
+    const left: TreeFile[] = [];
+    for (const [index, file] of files.entries()) {
+      if (isWritten[index] === true) {
+        this.#tally.written(file.size);
+        this.#hold(-weightOf(file));
+      } else left.push(file);
+    }
+    return left;
   }
 
   #settleEach(item$: Observable<TreeItem>): Observable<Change> {
-    const settle = (item: TreeItem) =>
-      from(this.#settle(item)).pipe(tap({ complete: () => this.#hold(-weightOf(item)) }));
-    return item$.pipe(mergeMap(settle, this.#options.concurrency));
+    return item$.pipe(mergeMap((item) => this.#settleOne(item), this.#options.concurrency ?? FILES_AT_ONCE));
+  }
+
+  #settleOne(item: TreeItem): Observable<Change> {
+    return from(this.#settle(item)).pipe(tap({ complete: () => this.#hold(-weightOf(item)) }));
   }
 
   #settle(item: TreeItem): ObservableInput<Change> {

@@ -163,16 +163,21 @@ describe('toTree', () => {
     assert.equal(valve.held, 0);
   });
 
-  it('writes no more files at a time than it is told', async (test) => {
-    const { store } = await start(test);
-    let running = 0;
-    const write: WriteTreeFile = () => defer(() => ((running += 1), NEVER));
-    const items$ = concat(from(Array.from({ length: 20 }, (_, index) => fileItem(`${index}`))), NEVER);
-    const subscription = items$
-      .pipe(toTree(store, ['tree'], { write, concurrency: 8 })(new Valve()))
-      .subscribe({ error: unexpected });
-    await until(() => running > 0);
-    assert.equal(await settled(() => running), 8);
-    subscription.unsubscribe();
-  });
+  for (const [what, options, expected] of [
+    ['than it is told', { concurrency: 8 }, 8],
+    ['than 64, however many come together', {}, 64],
+    ['than 64 that could not be written together', { writeSmall: () => Promise.resolve([]) }, 64],
+  ] as const)
+    it(`writes no more files at a time ${what}`, async (test) => {
+      const { store } = await start(test);
+      let running = 0;
+      const write: WriteTreeFile = () => defer(() => ((running += 1), NEVER));
+      const items = Array.from({ length: 200 }, (_, index) => fileItem(`${index}`, { whole: Buffer.from('x') }));
+      const subscription = concat(from(items), NEVER)
+        .pipe(toTree(store, ['tree'], { write, ...options })(new Valve()))
+        .subscribe({ error: unexpected });
+      await until(() => running > 0);
+      assert.equal(await settled(() => running), expected);
+      subscription.unsubscribe();
+    });
 });
