@@ -76,12 +76,15 @@ export class LocalFolderStore implements Store {
   /** Names that no request could carry, and part files, are left out. */
   async *list(path: RemotePath, leftOut?: (name: string) => void): AsyncGenerator<Entry, void, undefined> {
     const few = await folderThread.do('list', { root: this.root, names: path }, { atMost: FEW });
-    if (few === undefined) return yield* this.#listAny(path, leftOut);
+    if (few === undefined) {
+      for await (const batch of this.#listAny(path, leftOut)) for (const entry of batch) yield entry;
+      return;
+    }
     if (leftOut) for (const name of few.undecoded) leftOut(name);
     yield* few.entries.filter(({ name }) => isListed(name, leftOut));
   }
 
-  async *#listAny(path: RemotePath, leftOut?: (name: string) => void): AsyncGenerator<Entry, void, undefined> {
+  async *#listAny(path: RemotePath, leftOut?: (name: string) => void): AsyncGenerator<Entry[], void, undefined> {
     const act = 'cannot read folder';
     const folder = await namingErrors(this.#gate.show(path), act, () => this.#gate.openFolder(path));
     try {

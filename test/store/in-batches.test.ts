@@ -25,17 +25,22 @@ describe('inBatches', () => {
     it(`gives the entry of each of ${files} names once, and closes the folder`, async (test) => {
       const { folder, names } = await openFolder(test, files);
       const found: string[] = [];
-      for await (const { name } of inBatches(folder, (batch) => Promise.resolve(batch.map(entryOf)))) found.push(name);
+      for await (const entries of inBatches(folder, (batch) => Promise.resolve(batch.map(entryOf))))
+        found.push(...entries.map(({ name }) => name));
       assert.deepEqual(found.sort(), names);
       await assert.rejects(folder.close(), { code: 'ERR_DIR_CLOSED' });
     });
 
-  it('looks nothing up ahead of the first entry, and then two batches', async (test) => {
+  it('gives the first entry alone, with nothing looked up ahead of it, and then two batches', async (test) => {
     const { folder } = await openFolder(test, 1200);
     let asked = 0;
     const entries = inBatches(folder, (batch) => Promise.resolve(((asked += 1), batch.map(entryOf))));
-    for (const expected of [1, 3, 3]) {
-      await entries.next();
+    for (const [expected, given] of [
+      [1, 1],
+      [3, 255],
+      [4, 256],
+    ] as const) {
+      assert.equal(((await entries.next()).value as Entry[]).length, given);
       await until('batches', () => asked >= expected);
       await sleep(50);
       assert.equal(asked, expected);
@@ -49,7 +54,7 @@ describe('inBatches', () => {
     let asked = 0;
     const lookUp = (batch: string[]) => Promise.resolve((asked += 1) === 1 ? [] : batch.map(entryOf));
     let given = 0;
-    for await (const { size } of inBatches(folder, lookUp)) given += 1 + size;
+    for await (const { length } of inBatches(folder, lookUp)) given += length;
     assert.equal(given, 600 - 256);
   });
 
@@ -61,7 +66,7 @@ describe('inBatches', () => {
       (asked += 1) === 2 ? Promise.reject(failure) : Promise.resolve(batch.map(entryOf));
     let given = 0;
     const all = async () => {
-      for await (const { size } of inBatches(folder, lookUp)) given += 1 + size;
+      for await (const { length } of inBatches(folder, lookUp)) given += length;
     };
     await assert.rejects(all(), failure);
     assert.equal(given, 256);
