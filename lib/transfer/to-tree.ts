@@ -61,6 +61,10 @@ export const toTree =
 // Each takes some open files, and those that came together may be thousands.
 const FILES_AT_ONCE = 64;
 
+// What has begun cannot be called off: no more than keeps a store busy.
+const RUN_FILES = 128;
+const RUNS_AT_ONCE = 2;
+
 /** Says that the counts have changed, and what has failed, if it is that. */
 type Change = TreeProblem | undefined;
 
@@ -117,15 +121,19 @@ class ArrivingTree {
   #settleSmall(file$: Observable<SmallTreeFile>, writeSmall: WriteSmallFiles): Observable<Change> {
     return file$.pipe(
       gatherTurn(),
-      mergeMap(async (files) => ({ files, isWritten: await this.#writeTogether(files, writeSmall) })),
+      mergeMap((files) => inRuns(files)),
+      mergeMap(async (files) => ({ files, isWritten: await this.#writeTogether(files, writeSmall) }), RUNS_AT_ONCE),
       mergeMap(({ files, isWritten }) => [undefined, ...this.#unwritten(files, isWritten)]),
       mergeMap((file) => (file === undefined ? of(undefined) : this.#settleOne(file)), FILES_AT_ONCE),
     );
   }
 
   async #writeTogether(files: readonly SmallTreeFile[], writeSmall: WriteSmallFiles): Promise<readonly boolean[]> {
-    await this.#folders.made();
-    return writeSmall(files).catch(() => []);
+    try {
+      return (await this.#folders.behindAll(() => writeSmall(files))) ?? [];
+    } catch {
+      return [];
+    }
   }
 
   /** Counts the files that are written, and gives the others. */
@@ -196,6 +204,11 @@ class ArrivingTree {
     else this.#valve.release(-amount);
   }
 }
+
+const inRuns = <T>(files: readonly T[]): readonly (readonly T[])[] =>
+  Array.from({ length: Math.ceil(files.length / RUN_FILES) }, (_, index) =>
+    files.slice(index * RUN_FILES, (index + 1) * RUN_FILES),
+  );
 
 const isSmallItem = (item: TreeItem): item is SmallTreeFile => item.kind === 'file' && isSmallTreeFile(item);
 

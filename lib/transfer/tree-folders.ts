@@ -45,9 +45,11 @@ export class TreeFolders {
     return made === undefined ? act() : from(made).pipe(mergeMap(act));
   }
 
-  /** Resolves when every folder that is under way is made, or cannot be. */
-  async made(): Promise<void> {
-    await Promise.all(this.#making.values());
+  /** Does something as soon as every folder that is under way is made, or cannot be; not at all after `close`. */
+  async behindAll<T>(act: () => Promise<T>): Promise<T | undefined> {
+    // At once where none is: what came just before the end still begins.
+    if (this.#making.size > 0) await Promise.all(this.#making.values());
+    return this.#isClosed ? undefined : act();
   }
 
   /** Nothing is made any more, but for what is under way. */

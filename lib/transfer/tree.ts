@@ -77,8 +77,8 @@ export const pumpTree = (source: TreeSource, sink: TreeSink): Observable<TreeCou
 // So that about a hundred small files are under way at a time that are still to be read: enough to do what each needs in one go
 // for many.
 const ITEM_BYTES = 16 * 1024;
-// Of one that is all there, what it holds beside its bytes.
-const WHOLE_ITEM_BYTES = 1024;
+// Of one that is all there: some hundred wait for their turn to be written.
+const WHOLE_ITEM_BYTES = 4 * 1024;
 
 /**
  * What an item that is under way counts for in the valve: so few are begun at a time that neither open files, nor small

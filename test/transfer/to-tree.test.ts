@@ -163,6 +163,27 @@ describe('toTree', () => {
     assert.equal(valve.held, 0);
   });
 
+  it('begins no more small files together than a store needs at a time, and none after it was given up', async (test) => {
+    const { store, valve } = await start(test);
+    let begun = 0;
+    let end: () => void = () => undefined;
+    const writeSmall: WriteSmallFiles = async (files) => {
+      begun += files.length;
+      await new Promise<void>((resolve) => (end = resolve));
+      return files.map(() => true);
+    };
+    const items = Array.from({ length: 1000 }, (_, index) => fileItem(`${index}`, { whole: Buffer.from('x') }));
+    const subscription = concat(from(items), NEVER)
+      .pipe(toTree(store, ['tree'], { write: done, writeSmall })(valve))
+      .subscribe({ error: unexpected });
+    await until(() => begun > 0);
+    assert.equal(await settled(() => begun), 256);
+    subscription.unsubscribe();
+    end();
+    assert.equal(await settled(() => begun), 256);
+    assert.equal(valve.held, 0);
+  });
+
   for (const [what, options, expected] of [
     ['than it is told', { concurrency: 8 }, 8],
     ['than 64, however many come together', {}, 64],

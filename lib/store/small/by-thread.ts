@@ -70,23 +70,31 @@ const contentsOf = (members: FolderMembers<SmallWrite>['members'], files: readon
   return bytes;
 };
 
-/** Those of many files that are in one folder. */
+// More would keep the thread from what others want of it.
+const MEMBERS_AT_ONCE = 128;
+
+/** Some of many files that are in one folder. */
 interface FolderMembers<T> {
   readonly names: RemotePath;
   /** With their places among all. */
   readonly members: { readonly name: string; readonly index: number; readonly file: T }[];
 }
 
-const byFolder = <T extends { readonly path: RemotePath }>(files: readonly T[]): Iterable<FolderMembers<T>> => {
-  const folders = new Map<string, FolderMembers<T>>();
+const byFolder = <T extends { readonly path: RemotePath }>(files: readonly T[]): readonly FolderMembers<T>[] => {
+  const all: FolderMembers<T>[] = [];
+  const latest = new Map<string, FolderMembers<T>>();
   for (const [index, file] of files.entries()) {
     const name = file.path.at(-1);
     if (name === undefined) continue;
     const names = file.path.slice(0, -1);
     const key = formatPath(names);
-    const folder = folders.get(key) ?? { names, members: [] };
+    let folder = latest.get(key);
+    if (folder === undefined || folder.members.length === MEMBERS_AT_ONCE) {
+      folder = { names, members: [] };
+      latest.set(key, folder);
+      all.push(folder);
+    }
     folder.members.push({ name, index, file });
-    folders.set(key, folder);
   }
-  return folders.values();
+  return all;
 };

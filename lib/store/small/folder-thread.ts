@@ -13,8 +13,13 @@ export interface FolderThreadOptions {
 // Its jobs leave little behind, and Node's own limits would let it fill 30 MB before it is collected.
 const SMALL_HEAP = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 };
 
+// What goes to the thread at one go keeps all that comes later waiting, and its text has to fit into that heap. From a hundred
+// files on, waking the thread costs next to nothing.
+const FILES_AT_ONCE = 256;
+
 interface Waiting {
   readonly job: FolderJob;
+  readonly files: number;
   readonly answer: (result: unknown) => void;
 }
 
@@ -46,13 +51,14 @@ export class FolderThread {
 
   /** Does a job; gives `undefined` if it is to be done in the ordinary way: no thread runs, or the thread could not. */
   async do<T extends JobType>(type: T, folder: JobFolder, asks: JobAsks<T>): Promise<JobGives<T> | undefined> {
+    const job = { type, folder, ...asks } as FolderJob;
+    const files = filesOf(job);
     if (!this.#isReady) {
-      this.#startWhenWorthIt('files' in asks ? asks.files.length : 1);
+      this.#startWhenWorthIt(files);
       return undefined;
     }
     return new Promise((resolve) => {
-      const job = { type, folder, ...asks } as FolderJob;
-      this.#gathered.push({ job, answer: (result) => resolve(result as JobGives<T> | undefined) });
+      this.#gathered.push({ job, files, answer: (result) => resolve(result as JobGives<T> | undefined) });
       // What is asked for in the same turn goes together: waking the thread costs more than most jobs.
       if (this.#underWay.length === 0 && this.#gathered.length === 1) setImmediate(() => this.#send());
     });
@@ -81,8 +87,10 @@ export class FolderThread {
   #send(): void {
     if (this.#gathered.length === 0 || this.#underWay.length > 0) return;
     clearTimeout(this.#ending);
-    this.#underWay = this.#gathered;
-    this.#gathered = [];
+    let files = 0;
+    const later = this.#gathered.findIndex((waiting) => (files += waiting.files) > FILES_AT_ONCE);
+    // One goes at any time, however large it is.
+    this.#underWay = this.#gathered.splice(0, later < 0 ? this.#gathered.length : Math.max(1, later));
     this.#worker?.ref();
     const jobs = pack(this.#underWay.map(({ job }) => job));
     this.#worker?.postMessage(jobs, jobs.memory);
@@ -116,6 +124,12 @@ export class FolderThread {
     for (const { answer } of unanswered) answer(undefined);
   }
 }
+
+/** How many files a job is worth, at least one. */
+const filesOf = (job: FolderJob): number => {
+  if ('files' in job) return Math.max(1, job.files.length);
+  return 'of' in job ? Math.max(1, job.of.length) : 1;
+};
 
 /** One for all stores of a process, like the threads that Node has for other calls: two would only be in each other's way. */
 export const folderThread = new FolderThread();

@@ -101,6 +101,24 @@ describe('the thread for small files', { skip }, () => {
     assert.deepEqual((await readdir(join(root, 'b'))).sort(), ['2', '6']);
   });
 
+  it('is not brought down by however much is asked at a time', async (test) => {
+    const { root, store } = await storeWithThread(test);
+    const bytes = Buffer.from('x');
+    const name = '漢'.repeat(80);
+    // Enough that the text of all of it at one go would not fit into the thread's memory.
+    const asked = Array.from({ length: 80 }, (_, folder) =>
+      store.writeSmall(
+        Array.from({ length: 3000 }, (_, index) => ({ path: ['none', `${folder} ${index} ${name}`], bytes })),
+        { fsync: false },
+      ),
+    );
+    const entries = await folderThread.do('entries', { root, names: [] }, { of: [] });
+    assert.deepEqual(entries, []);
+    assert.ok((await Promise.all(asked)).flat().every((isWritten) => !isWritten));
+    await put(store, 'after', 'it');
+    assert.ok((await folderThread.do('hasKept', { root, names: [] }, { name: 'after' })) === false);
+  });
+
   it('lists a folder, be it small or large, without part files', async (test) => {
     const { root, store } = await storeWithThread(test);
     const listed = async () => {

@@ -122,6 +122,24 @@ describe('jobs in folders', () => {
     assert.deepEqual(await readdir(outside), ['file']);
   });
 
+  it('are done in as many folders as there are', async (test) => {
+    const { root } = await world(test);
+    const folders = Array.from({ length: 40 }, (_, index) => `folder ${index}`);
+    for (const name of folders) await mkdir(join(root, name));
+    const jobs = [...folders, ...folders].map((name, index) => ({
+      type: 'write' as const,
+      folder: { root, names: [name] },
+      ...file(`${index}`, name),
+    }));
+    const open = (await readdir('/proc/self/fd')).length;
+    for (const result of doJobs(jobs)) assert.deepEqual(result, ['written']);
+    for (const [index, name] of folders.entries()) {
+      assert.deepEqual((await readdir(join(root, name))).sort(), [`${index}`, `${index + 40}`].sort());
+      assert.equal(await readFile(join(root, name, `${index}`), 'utf8'), name);
+    }
+    assert.equal((await readdir('/proc/self/fd')).length, open);
+  });
+
   it('are checked for each store, though one root may be inside of another', async (test) => {
     const { root } = await world(test);
     await mkdir(join(root, 'private'));
