@@ -117,7 +117,7 @@ class ArrivingTree {
     );
   }
 
-  /** Writes small files together, and one by one those that were not written so. What has come goes on if the tree breaks off. */
+  /** Writes small files together, and one by one those that were not written so. What has begun goes on if the tree breaks off. */
   #settleSmall(file$: Observable<SmallTreeFile>, writeSmall: WriteSmallFiles): Observable<Change> {
     return file$.pipe(
       gatherTurn(),
