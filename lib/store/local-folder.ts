@@ -16,6 +16,7 @@ import { findKept, removeKept } from './hidden-file.ts';
 import { inBatches } from './in-batches.ts';
 import { LocalFile } from './local-file.ts';
 import { LocalPart } from './local-part.ts';
+import { OPEN_FOLDER, OPEN_TO_READ } from './open-flags.ts';
 import { PartHold, partsLetGo } from './part-hold.ts';
 import { type Folder, PathGate, heldLocation, isLinkRefusal, namingErrors } from './path-gate.ts';
 import { readByThread, writeByThread } from './small/by-thread.ts';
@@ -26,8 +27,6 @@ import { SmallFile } from './small/small-file.ts';
 import { SmallPart } from './small/small-part.ts';
 import type { OpenFile, Part, PartOptions, SmallRead, SmallWrite, SmallWriteOptions, Store } from './store.ts';
 
-// O_NONBLOCK: opening a named pipe would otherwise wait for its other end for ever.
-const OPEN_TO_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 // Entries of a folder that is listed in one go, in some 30 KB.
 const FEW = 256;
 
@@ -352,7 +351,7 @@ const removeLeftovers = async (location: string): Promise<void> => {
   });
 };
 
-const OPEN_REAL_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+const OPEN_REAL_FOLDER = OPEN_FOLDER | constants.O_NOFOLLOW;
 
 /** Removes everything in a folder, going down through held folders only, so that no link is ever followed. */
 const emptyFolder = async (location: string | Buffer): Promise<void> => {

@@ -1,10 +1,10 @@
-import { constants } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { FileError } from '../errors/errors.ts';
 import { fileError, systemCode } from '../errors/from-system.ts';
 import { type RemotePath, checkPath } from '../protocol/path.ts';
+import { OPEN_FOLDER } from './open-flags.ts';
 
 /** A folder inside the root that is held open, so that it stays the same folder whatever happens to its name. */
 export interface Folder {
@@ -27,8 +27,6 @@ export interface Place {
  * so there a swap between the check and the use can go unnoticed.
  */
 export const HELD_FOLDERS = platform() === 'linux';
-
-const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
 /**
  * The only way from a remote path to the file system: resolves inside a root and refuses, with `PATH_OUTSIDE_ROOT`,

@@ -1,6 +1,7 @@
 import {
   Observable,
   type ObservableInput,
+  bufferCount,
   concat,
   connect,
   defer,
@@ -86,6 +87,10 @@ class ArrivingTree {
     return this.#tally.count;
   }
 
+  get #filesAtOnce(): number {
+    return this.#options.concurrency ?? FILES_AT_ONCE;
+  }
+
   /** Makes the folder that everything is in. */
   begin(): Promise<void> {
     return this.#folders.make([]);
@@ -110,8 +115,8 @@ class ArrivingTree {
     return item$.pipe(
       connect((shared$) =>
         merge(
-          this.#settleSmall(shared$.pipe(filter(isSmallItem)), writeSmall),
-          this.#settleEach(shared$.pipe(filter((item) => !isSmallItem(item)))),
+          this.#settleSmall(shared$.pipe(filter(isSmallTreeFile)), writeSmall),
+          this.#settleEach(shared$.pipe(filter((item) => !isSmallTreeFile(item)))),
         ),
       ),
     );
@@ -121,10 +126,10 @@ class ArrivingTree {
   #settleSmall(file$: Observable<SmallTreeFile>, writeSmall: WriteSmallFiles): Observable<Change> {
     return file$.pipe(
       gatherTurn(),
-      mergeMap((files) => inRuns(files)),
+      mergeMap((files) => from(files).pipe(bufferCount(RUN_FILES))),
       mergeMap(async (files) => ({ files, isWritten: await this.#writeTogether(files, writeSmall) }), RUNS_AT_ONCE),
       mergeMap(({ files, isWritten }) => [undefined, ...this.#unwritten(files, isWritten)]),
-      mergeMap((file) => (file === undefined ? of(undefined) : this.#settleOne(file)), FILES_AT_ONCE),
+      mergeMap((file) => (file === undefined ? of(undefined) : this.#settleOne(file)), this.#filesAtOnce),
     );
   }
 
@@ -149,7 +154,7 @@ class ArrivingTree {
   }
 
   #settleEach(item$: Observable<TreeItem>): Observable<Change> {
-    return item$.pipe(mergeMap((item) => this.#settleOne(item), this.#options.concurrency ?? FILES_AT_ONCE));
+    return item$.pipe(mergeMap((item) => this.#settleOne(item), this.#filesAtOnce));
   }
 
   #settleOne(item: TreeItem): Observable<Change> {
@@ -204,12 +209,5 @@ class ArrivingTree {
     else this.#valve.release(-amount);
   }
 }
-
-const inRuns = <T>(files: readonly T[]): readonly (readonly T[])[] =>
-  Array.from({ length: Math.ceil(files.length / RUN_FILES) }, (_, index) =>
-    files.slice(index * RUN_FILES, (index + 1) * RUN_FILES),
-  );
-
-const isSmallItem = (item: TreeItem): item is SmallTreeFile => item.kind === 'file' && isSmallTreeFile(item);
 
 const problemOf = (path: RemotePath, error: unknown): TreeProblem => ({ path, error: sluiceError(error) });

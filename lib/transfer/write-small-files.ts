@@ -2,14 +2,14 @@ import { SMALL_FILE_BYTES } from '../protocol/block.ts';
 import { PERMISSION_BITS } from '../protocol/entry.ts';
 import type { RemotePath } from '../protocol/path.ts';
 import type { SmallWrite, Store } from '../store/store.ts';
-import type { TreeFile } from './tree.ts';
+import type { TreeFile, TreeItem } from './tree.ts';
 import type { WriteTreeFileOptions } from './write-tree-file.ts';
 
 /** A file of a tree that is small, and all there. */
 export type SmallTreeFile = TreeFile & { readonly whole: Buffer };
 
-export const isSmallTreeFile = (file: TreeFile): file is SmallTreeFile =>
-  file.whole?.length === file.size && file.size <= SMALL_FILE_BYTES;
+export const isSmallTreeFile = (item: TreeItem): item is SmallTreeFile =>
+  item.kind === 'file' && item.whole?.length === item.size && item.size <= SMALL_FILE_BYTES;
 
 /**
  * Puts small files where they belong, many at one go, and tells which of them are there. Any other, and all of them if it

@@ -6,7 +6,6 @@ import {
   concatMap,
   defer,
   finalize,
-  from,
   isObservable,
   map,
   merge,
@@ -68,7 +67,7 @@ export const sendTree =
         // Small files are read together, and other small files meanwhile; what bounds that is the valve.
         gatherTurn(),
         mergeMap((items) => writer.prepare(items)),
-        concatMap((prepared) => from(prepared)),
+        concatMap((prepared) => prepared),
         concatMap((prepared) => {
           const wire = prepared.write(bytes);
           const release = () => valve.release(prepared.items.reduce((sum, item) => sum + weightOf(item), 0));

@@ -55,15 +55,15 @@ const writeFolder = async (
     const { bytes, mode, modified } = file;
     files.push({ name, size: bytes.length, mode, modified });
   }
-  const bytes = contentsOf(members, files);
+  const bytes = contentsOf(members);
   const written = await folderThread.do('write', { root, names }, { files, bytes, replace, fsync });
   for (const [place, { index }] of members.entries()) results[index] = written?.[place] ?? 'undone';
 };
 
 /** The contents of files in memory of their own, which can be handed over. */
-const contentsOf = (members: FolderMembers<SmallWrite>['members'], files: readonly FileSize[]): Buffer<ArrayBuffer> => {
+const contentsOf = (members: FolderMembers<SmallWrite>['members']): Buffer<ArrayBuffer> => {
   let size = 0;
-  for (const file of files) size += file.size;
+  for (const { file } of members) size += file.bytes.length;
   const bytes = Buffer.allocUnsafeSlow(size);
   let at = 0;
   for (const { file } of members) at += file.bytes.copy(bytes, at);

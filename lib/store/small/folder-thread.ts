@@ -127,8 +127,8 @@ export class FolderThread {
 
 /** How many files a job is worth, at least one. */
 const filesOf = (job: FolderJob): number => {
-  if ('files' in job) return Math.max(1, job.files.length);
-  return 'of' in job ? Math.max(1, job.of.length) : 1;
+  const files = 'files' in job ? job.files : 'of' in job ? job.of : [];
+  return Math.max(1, files.length);
 };
 
 /** One for all stores of a process, like the threads that Node has for other calls: two would only be in each other's way. */

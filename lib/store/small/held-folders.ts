@@ -1,5 +1,6 @@
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { OPEN_FOLDER } from '../open-flags.ts';
 import { isInside } from '../path-gate.ts';
 import type { JobFolder } from './jobs.ts';
 
@@ -32,7 +33,7 @@ export class HeldFolders {
   }
 
   #open(root: string, path: string): number {
-    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const fd = openSync(path, OPEN_FOLDER);
     try {
       if (isInside(root, readlinkSync(this.#locationOf(fd)))) return fd;
       throw new Error('leads out of the root');

@@ -1,10 +1,8 @@
-import { type Stats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type Stats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SMALL_FILE_BYTES } from '../../protocol/block.ts';
 import { entryOf } from '../entry-of.ts';
+import { OPEN_TO_READ } from '../open-flags.ts';
 import type { FileSize, JobGives } from './jobs.ts';
-
-// O_NONBLOCK: opening a named pipe would otherwise wait for its other end for ever.
-const OPEN_TO_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Reads one small file, whatever its size is; throws if it is none. */
 export const openSmall = (folder: string, name: string): JobGives<'open'> => {

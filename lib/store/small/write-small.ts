@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { PERMISSION_BITS } from '../../protocol/entry.ts';
+import { OPEN_FOLDER } from '../open-flags.ts';
 import { isKeptName, keptName, passingName } from '../part-names.ts';
 import { attempt } from './attempt.ts';
 import type { JobAsks, NewFile, WriteOptions, WriteResult } from './jobs.ts';
@@ -107,7 +108,7 @@ const writeHidden = (location: string, { bytes, mode, modified, fsync }: Writing
 const setTime = (fd: number, time: Date): void => futimesSync(fd, time, time);
 
 const flushFolder = (location: string): void => {
-  const fd = openSync(location, constants.O_RDONLY | constants.O_DIRECTORY);
+  const fd = openSync(location, OPEN_FOLDER);
   try {
     fsyncSync(fd);
   } finally {
