@@ -1,5 +1,6 @@
 import { type Observable, catchError, throwError } from 'rxjs';
 import { ConnectionError, LimitError } from '../errors/errors.ts';
+import { listenOnFreshPort } from '../net/fresh-port.ts';
 import { type Listener, listen } from '../net/listen.ts';
 
 /** The ports from one to another, both included. */
@@ -22,7 +23,7 @@ export const isOnePort = (ports: DataPorts): ports is PortRange => typeof ports 
  * `LISTEN_FAILED` where there is none. Unsubscribing closes it.
  */
 export const listenForData = (host: string, ports: Exclude<DataPorts, 'same'>): Observable<Listener> =>
-  ports === 'ephemeral' ? listen({ host, port: 0 }) : listenInRange(host, ports, ports.from);
+  ports === 'ephemeral' ? listenOnFreshPort(host) : listenInRange(host, ports, ports.from);
 
 /** The first port of a range that is free, from `port` on. */
 const listenInRange = (host: string, { from, to }: PortRange, port: number): Observable<Listener> =>

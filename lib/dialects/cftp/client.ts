@@ -17,7 +17,6 @@ import {
   throwIfEmpty,
 } from 'rxjs';
 import { FileError, ProtocolError } from '../../errors/errors.ts';
-import { listen } from '../../net/listen.ts';
 import type { MessageForm } from '../../net/take-message.ts';
 import type { RemotePath } from '../../protocol/path.ts';
 import {
@@ -38,6 +37,7 @@ import { Line, connectionLost, within } from '../classic/line.ts';
 import { MAX_LISTING, listingReply, parseListingOrError } from '../classic/listing.ts';
 import { pathText } from '../classic/path-text.ts';
 import { saidError } from '../classic/remote-text.ts';
+import { listenForData } from '../data-ports.ts';
 import type { ClientContext } from '../dialect.ts';
 import type { Command, Reply } from '../session.ts';
 import { cftpDecoder, cftpEncoder } from './content.ts';
@@ -81,7 +81,7 @@ const transfer = (
   defer(() => {
     let failure: unknown;
     let outcome: Reply | undefined;
-    const listener$ = listen({ host: line.ownAddress, port: 0 });
+    const listener$ = listenForData(line.ownAddress, 'ephemeral');
     const data$ = awaitData(listener$, line.peer, timeoutMs, (port) => line.say(`${words} ${port}`)).pipe(
       map((socket) => new Line(socket, line.stallMs)),
     );
