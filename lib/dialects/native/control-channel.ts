@@ -1,14 +1,13 @@
 import type { Socket } from 'node:net';
-import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
-import { ConnectionError, SluiceError } from '../../errors/errors.ts';
+import { Observable } from 'rxjs';
+import { ConnectionError } from '../../errors/errors.ts';
 import { closeGently } from '../../net/close-gently.ts';
 import { decodeWith } from '../../operators/decode-with.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
-import { assertChecked, assertUnchanged } from '../../protocol/message-check.ts';
-import { WholeFrameDecoder } from '../../protocol/whole-frame-decoder.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { Liveness, type LivenessLimits } from './liveness.ts';
+import { MessageDecoder } from './message-decoder.ts';
 import { type Message, encodeMessage } from './messages.ts';
 
 export interface ControlChannelOptions extends LivenessLimits {
@@ -27,15 +26,13 @@ export class ControlChannel {
   /** To be told of content that moves; of messages it knows. */
   readonly liveness: Liveness;
   readonly #socket: Socket;
-  readonly #maxPayload: number;
-  #checked: boolean | undefined;
+  readonly #messages: MessageDecoder;
   #unsent = 0;
 
   constructor(socket: Socket, { maxPayload, maxHeld, checked, ...limits }: ControlChannelOptions) {
     this.#socket = socket;
-    this.#maxPayload = maxPayload;
-    this.#checked = checked;
     this.liveness = new Liveness(limits);
+    this.#messages = new MessageDecoder({ maxPayload, checked, liveness: this.liveness });
     this.valve = new Valve({ high: maxHeld, low: maxHeld - 1 });
   }
 
@@ -44,10 +41,8 @@ export class ControlChannel {
    * errors with frame errors, with `DIGEST_MISMATCH` and with `CLOSED_EARLY`. Unsubscribing stops reading.
    */
   get payload$(): Observable<Buffer> {
-    const maxPayload = this.#maxPayload;
-    return fromReadable(this.#socket, { own: false })(this.valve.open$).pipe(
-      decodeWith(() => new WholeFrameDecoder(maxPayload)),
-      this.#arriving(),
+    return fromReadable(this.#socket, { own: false, nameError: connectionLost })(this.valve.open$).pipe(
+      decodeWith(() => this.#messages),
     );
   }
 
@@ -58,7 +53,7 @@ export class ControlChannel {
 
   /** Whether messages carry a check, those of the session's data connections too. */
   get checked(): boolean {
-    return this.#checked ?? true;
+    return this.#messages.checked;
   }
 
   /** The other end's address. */
@@ -102,31 +97,6 @@ export class ControlChannel {
         else subscriber.complete();
       });
     });
-  }
-
-  /** Takes note of each message; errors with what is wrong with one, or with the loss of the connection. */
-  #arriving(): MonoTypeOperatorFunction<Buffer> {
-    return (payload$) =>
-      new Observable((subscriber) =>
-        payload$.subscribe({
-          next: (payload) => {
-            try {
-              this.#assertArrived(payload);
-              this.liveness.heard();
-            } catch (error) {
-              return subscriber.error(error);
-            }
-            subscriber.next(payload);
-          },
-          error: (error: unknown) => subscriber.error(error instanceof SluiceError ? error : connectionLost(error)),
-          complete: () => subscriber.complete(),
-        }),
-      );
-  }
-
-  #assertArrived(payload: Buffer): void {
-    if (this.#checked) assertChecked(payload);
-    else this.#checked ??= assertUnchanged(payload);
   }
 
   /** Closes the connection when what was sent is out. */
