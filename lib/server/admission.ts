@@ -16,8 +16,8 @@ export class Admission {
     this.#limits = limits;
   }
 
-  /** Counts one more connection and gives back what ends it; throws `SERVER_FULL` where there is no place. */
-  enter(address: string): () => void {
+  /** Counts one more connection; throws `SERVER_FULL` where there is no place. */
+  enter(address: string): void {
     const network = networkOf(address);
     const here = this.#byNetwork.get(network) ?? 0;
     const { total, perAddress } = this.#limits;
@@ -26,11 +26,14 @@ export class Admission {
       throw new LimitError('SERVER_FULL', `the server takes ${perAddress} sessions from one address`);
     this.#total += 1;
     this.#byNetwork.set(network, here + 1);
-    return () => {
-      this.#total -= 1;
-      const left = (this.#byNetwork.get(network) ?? 1) - 1;
-      if (left > 0) this.#byNetwork.set(network, left);
-      else this.#byNetwork.delete(network);
-    };
+  }
+
+  /** Counts one less, that had entered. */
+  leave(address: string): void {
+    const network = networkOf(address);
+    this.#total -= 1;
+    const left = (this.#byNetwork.get(network) ?? 1) - 1;
+    if (left > 0) this.#byNetwork.set(network, left);
+    else this.#byNetwork.delete(network);
   }
 }

@@ -24,13 +24,11 @@ import {
 } from 'rxjs';
 import type { ServerDialect, SessionHost } from '../dialects/dialect.ts';
 import type { Session } from '../dialects/session.ts';
-import { ConnectionError, type SluiceError } from '../errors/errors.ts';
+import type { SluiceError } from '../errors/errors.ts';
 import { sluiceError } from '../errors/from-system.ts';
 import { plainAddress } from '../net/address.ts';
 import { whenAborted } from '../operators/until-aborted.ts';
 import { Locks } from '../session/locks.ts';
-import { reportCommand } from '../session/command-report.ts';
-import { SessionCore } from '../session/session-core.ts';
 import { TransferPlaces } from '../session/transfer-places.ts';
 import { LocalFolderStore } from '../store/local-folder.ts';
 import type { Store } from '../store/store.ts';
@@ -38,6 +36,7 @@ import { Admission } from './admission.ts';
 import type { ServerEvent } from './events.ts';
 import { type OpenPort, openPorts } from './open-ports.ts';
 import { type CheckedServeOptions, type ServeOptions, checkServeOptions } from './options.ts';
+import { type ServedSession, Sessions } from './sessions.ts';
 
 /**
  * A server for a folder or another store, running while it is subscribed.
@@ -72,35 +71,26 @@ const DAY_MS = 24 * 60 * 60_000;
 
 const STOPPED = { type: 'stopped' } as const;
 
-/** A session that has begun, and when. */
-interface OpenSession {
-  readonly session: number;
-  readonly address: string;
-  readonly start: number;
-  readonly leave: () => void;
-}
-
 class RunningServer {
   readonly #options: CheckedServeOptions;
   readonly #store: Store;
   readonly #ports: readonly OpenPort[];
   readonly #door: Admission;
-  readonly #places: Admission;
-  readonly #locks = new Locks();
-  readonly #transferPlaces: TransferPlaces;
+  readonly #sessions: Sessions;
   readonly #event$ = new Subject<ServerEvent>();
   readonly #connections$ = new BehaviorSubject(0);
-  #isStopping = false;
-  #sessions = 0;
 
   constructor(options: CheckedServeOptions, store: Store, ports: readonly OpenPort[]) {
-    const { maxSessions, maxSessionsPerAddress, maxTransfersInAll } = options;
+    const { maxSessions, maxSessionsPerAddress, maxTransfers, maxTransfersInAll, readOnly } = options;
     this.#options = options;
     this.#store = store;
     this.#ports = ports;
     this.#door = new Admission({ total: maxSessions + NEWCOMERS, perAddress: maxSessionsPerAddress + NEWCOMERS });
-    this.#places = new Admission({ total: maxSessions, perAddress: maxSessionsPerAddress });
-    this.#transferPlaces = new TransferPlaces(maxTransfersInAll);
+    this.#sessions = new Sessions({
+      limits: { total: maxSessions, perAddress: maxSessionsPerAddress },
+      services: { store, locks: new Locks(), readOnly, maxTransfers, places: new TransferPlaces(maxTransfersInAll) },
+      tell: (event) => this.#event$.next(event),
+    });
   }
 
   /** Everything that happens until the server has stopped. */
@@ -142,7 +132,7 @@ class RunningServer {
     const { stop, graceMs } = this.#options;
     return whenAborted(stop).pipe(
       tap(() => {
-        this.#isStopping = true;
+        this.#sessions.stop();
         // A port that data connections come to as well has to stay open for the transfers that still run.
         for (const { listener, speaker } of this.#ports) if (!speaker.takesData) listener.stopAccepting();
         this.#event$.next({ type: 'stopping' });
@@ -154,82 +144,55 @@ class RunningServer {
 
   #admit(socket: Socket, speaker: ServerDialect): Subscription {
     const address = plainAddress(socket.remoteAddress ?? '');
-    const turnedAway = (error: SluiceError) => this.#event$.next({ type: 'turned-away', address, error });
-    let leave: () => void;
     try {
-      leave = this.#door.enter(address);
+      this.#door.enter(address);
     } catch (error) {
       const reason = sluiceError(error);
       speaker.refuse(socket, reason);
-      turnedAway(reason);
+      this.#turnedAway(address, reason);
       return Subscription.EMPTY;
     }
     this.#connections$.next(this.#connections$.value + 1);
-    let opened: OpenSession | undefined;
-    let failure: SluiceError | undefined;
-    const host: SessionHost = {
-      withSession: (use) =>
-        defer(() => {
-          opened = this.#openSession(address);
-          return use(this.#guarded(opened.session, address));
-        }),
-    };
-    // What happens on one connection ends no other.
-    const conversation = speaker
-      .converse(socket, host)
-      .subscribe({ error: (error: unknown) => (failure = sluiceError(error)) });
+    const visit = new Visit(address, this.#sessions);
+    const conversation = speaker.converse(socket, visit).subscribe(visit);
     // Behind it, because what is cut off with it tells first how it ended.
     conversation.add(() => {
-      leave();
-      if (opened !== undefined) this.#closeSession(opened, failure);
-      else if (failure !== undefined) turnedAway(failure);
+      const { session, failure } = visit;
+      this.#door.leave(address);
+      if (session !== undefined) session.close(failure);
+      else if (failure !== undefined) this.#turnedAway(address, failure);
       this.#connections$.next(this.#connections$.value - 1);
     });
     return conversation;
   }
 
-  #openSession(address: string): OpenSession {
-    this.#assertNotStopping();
-    const leave = this.#places.enter(address);
-    const session = (this.#sessions += 1);
-    this.#event$.next({ type: 'session-opened', session, address });
-    return { session, address, start: performance.now(), leave };
+  #turnedAway(address: string, error: SluiceError): void {
+    this.#event$.next({ type: 'turned-away', address, error });
+  }
+}
+
+/** One accepted connection, and what comes of it: what happens on one ends no other. */
+class Visit implements SessionHost {
+  readonly #address: string;
+  readonly #sessions: Sessions;
+  session: ServedSession | undefined;
+  failure: SluiceError | undefined;
+
+  constructor(address: string, sessions: Sessions) {
+    this.#address = address;
+    this.#sessions = sessions;
   }
 
-  #closeSession({ session, address, start, leave }: OpenSession, error: SluiceError | undefined): void {
-    leave();
-    const seconds = (performance.now() - start) / 1000;
-    this.#event$.next({ type: 'session-closed', session, address, seconds, ...(error && { error }) });
-  }
-
-  #guarded(session: number, address: string): Session {
-    const core = this.#sessionCore(session, address);
-    return {
-      execute: (command) =>
-        defer(() => {
-          this.#assertNotStopping();
-          return core.execute(command);
-        }).pipe(
-          reportCommand(command, (report) => this.#event$.next({ type: 'command', session, address, ...report })),
-        ),
-    };
-  }
-
-  #sessionCore(session: number, address: string): SessionCore {
-    const { readOnly, maxTransfers } = this.#options;
-    return new SessionCore({
-      store: this.#store,
-      locks: this.#locks,
-      readOnly,
-      maxTransfers,
-      places: this.#transferPlaces,
-      owner: address,
-      onTransfer: (report) => this.#event$.next({ type: 'transfer', session, address, ...report }),
+  withSession<T>(use: (session: Session) => Observable<T>): Observable<T> {
+    return defer(() => {
+      this.session = this.#sessions.open(this.#address);
+      return use(this.session);
     });
   }
 
-  #assertNotStopping(): void {
-    if (this.#isStopping) throw new ConnectionError('SERVER_STOPPING', 'the server is stopping and begins nothing new');
+  /** Takes note of what ended the conversation, as its observer. */
+  error(error: unknown): void {
+    this.failure = sluiceError(error);
   }
 }
 

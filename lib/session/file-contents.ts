@@ -2,7 +2,7 @@ import { type Observable, defer, finalize, from, mergeMap } from 'rxjs';
 import type { Download, DownloadSegments, Upload, UploadSegments } from '../dialects/session.ts';
 import { MAX_RANGES } from '../protocol/block.ts';
 import { type Checkpoint, type ContentRange, leadingRun } from '../store/checkpoint.ts';
-import type { OpenFile, PartOptions, Store } from '../store/store.ts';
+import type { OpenFile, PartOptions } from '../store/store.ts';
 import type { Progress } from '../streams/flow.ts';
 import {
   type KeepableContent,
@@ -15,24 +15,18 @@ import {
 import { receivingPump, sendingPump } from '../transfer/lending-pumps.ts';
 import { besideRanges, isInRanges, missingRanges, planRanges } from '../transfer/ranges.ts';
 import { segmentsToStore, toStore } from '../transfer/to-store.ts';
-import type { TransferPlaces } from './transfer-places.ts';
+import type { SessionServices } from './session-services.ts';
 
-export interface FileContentsOptions {
-  readonly store: Store;
-  /** The places for transfers that all sessions on the store share. */
-  readonly places: TransferPlaces;
-  /** Segments that one session's transfers may have beyond the first of each. */
-  readonly maxSegments: number;
-}
+type FileServices = Pick<SessionServices, 'store' | 'places' | 'maxTransfers'>;
 
 /** How the contents of one session's files get out of the store and into it: behind what is there, or in segments. */
 export class FileContents {
-  readonly #options: FileContentsOptions;
+  readonly #services: FileServices;
   /** Segments of the running transfers beyond the first of each. */
   #segments = 0;
 
-  constructor(options: FileContentsOptions) {
-    this.#options = options;
+  constructor(services: FileServices) {
+    this.#services = services;
   }
 
   /** Sends what is missing of a file; before anything is announced, what is not is compared with it. */
@@ -62,7 +56,7 @@ export class FileContents {
   /** Takes what is missing of an upload's content, and gives the file its name. */
   receive(upload: Upload): Observable<Progress> {
     const { path, size, segments } = upload;
-    const { store } = this.#options;
+    const { store } = this.#services;
     const source = this.#keepingOf(upload);
     return from(source ? findLeftover(store, path, source) : Promise.resolve({} satisfies Leftover)).pipe(
       mergeMap((there: Leftover) => {
@@ -81,7 +75,7 @@ export class FileContents {
   #receiveBehind(upload: Upload, there: Leftover): Observable<Progress> {
     const { path, from: content } = upload;
     const have = leadingPart(there.have);
-    const toPart = toStore(this.#options.store, path, this.#partOptions(upload, have));
+    const toPart = toStore(this.#services.store, path, this.#partOptions(upload, have));
     return receivingPump(content({ ...there, have }), toPart);
   }
 
@@ -92,7 +86,7 @@ export class FileContents {
   ): Observable<Progress> {
     const { path, segments, size } = upload;
     const have = besideRanges(there.have, ranges, size);
-    const toPart = segmentsToStore(this.#options.store, path, { ...this.#partOptions(upload, have), size });
+    const toPart = segmentsToStore(this.#services.store, path, { ...this.#partOptions(upload, have), size });
     return segments.from(ranges, { ...there, have }).pipe(mergeMap(toPart));
   }
 
@@ -103,10 +97,10 @@ export class FileContents {
     move: (ranges: readonly ContentRange[]) => Observable<T>,
   ): Observable<T> {
     return defer(() => {
-      const { places, maxSegments } = this.#options;
+      const { places, maxTransfers } = this.#services;
       const wanted = planRanges(missing, Math.min(Math.max(count, missing.length), MAX_RANGES));
-      // One session's share of the places that all have in common.
-      const more = places.enterUpTo(Math.min(wanted.length - 1, maxSegments - this.#segments));
+      // One session's share of the places that all have in common: as many again as it may have transfers.
+      const more = places.enterUpTo(Math.min(wanted.length - 1, maxTransfers - this.#segments));
       this.#segments += more.count;
       return defer(() => move(planRanges(missing, 1 + more.count))).pipe(
         finalize(() => {
@@ -136,7 +130,7 @@ export class FileContents {
     if (!blocks || !resume) return undefined;
     const { algorithm, digest$ } = blocks;
     // A hole could not be filled later.
-    return keepable({ size, modified }, this.#options.store.writesAnywhere ? blocks : { algorithm, digest$ });
+    return keepable({ size, modified }, this.#services.store.writesAnywhere ? blocks : { algorithm, digest$ });
   }
 }
 

@@ -15,7 +15,6 @@ import { ConnectionError, FileError, LimitError, UnsupportedError } from '../err
 import { type DigestName, availableDigests, createDigest } from '../operators/digest.ts';
 import { hash } from '../operators/hash.ts';
 import { type RemotePath, formatPath } from '../protocol/path.ts';
-import type { Store } from '../store/store.ts';
 import type { pump } from '../streams/pump.ts';
 import { toNothing } from '../streams/to-nothing.ts';
 import { withResource } from '../streams/with-resource.ts';
@@ -27,34 +26,29 @@ import { type TreeCount, type TreeFile, pumpTree } from '../transfer/tree.ts';
 import { type WriteSmallFiles, writeSmallFiles } from '../transfer/write-small-files.ts';
 import { writeTreeFile } from '../transfer/write-tree-file.ts';
 import { FileContents } from './file-contents.ts';
-import type { LockHolder, Locks } from './locks.ts';
-import type { TransferPlaces } from './transfer-places.ts';
+import type { LockHolder } from './locks.ts';
+import type { SessionServices } from './session-services.ts';
 import { type TransferReport, reportTransfer } from './transfer-report.ts';
 
-export interface SessionCoreOptions {
-  readonly store: Store;
-  /** Whoever has a right to what this session leaves: the peer's address. */
-  readonly owner: string;
-  /** Shared by all sessions on the store. */
-  readonly locks: Locks;
-  readonly readOnly: boolean;
-  /** Transfers that may run at once. */
-  readonly maxTransfers: number;
-  /** The places for transfers that all sessions on the store share. */
-  readonly places: TransferPlaces;
-  readonly onTransfer: (report: TransferReport) => void;
+/** Whose session it is. */
+export interface SessionUser {
+  /** Tells who has a right to what the session leaves. */
+  readonly address: string;
+  /** To be told how each transfer ended. */
+  transferred(report: TransferReport): void;
 }
 
 /** What the commands of one session mean: permissions, locks and limits, and the store's part of every transfer. */
 export class SessionCore implements Session {
-  readonly #options: SessionCoreOptions;
+  readonly #services: SessionServices;
+  readonly #user: SessionUser;
   readonly #contents: FileContents;
   #transfers = 0;
 
-  constructor(options: SessionCoreOptions) {
-    const { store, places, maxTransfers } = options;
-    this.#options = options;
-    this.#contents = new FileContents({ store, places, maxSegments: maxTransfers });
+  constructor(services: SessionServices, user: SessionUser) {
+    this.#services = services;
+    this.#user = user;
+    this.#contents = new FileContents(services);
   }
 
   execute(command: Command): Observable<Reply> {
@@ -62,7 +56,7 @@ export class SessionCore implements Session {
   }
 
   #perform(command: Command): Observable<Reply> {
-    const { store } = this.#options;
+    const { store } = this.#services;
     switch (command.type) {
       case 'list':
         return of({ type: 'listing', entries: store.list(command.path) });
@@ -96,7 +90,7 @@ export class SessionCore implements Session {
   #hash(path: RemotePath, algorithm: DigestName): Observable<Reply> {
     if (!availableDigests().includes(algorithm))
       throw new UnsupportedError(`${algorithm} is not available on this machine`);
-    const { store, locks } = this.#options;
+    const { store, locks } = this.#services;
     locks.assertFree(path);
     const digest = createDigest(algorithm);
     return withResource(
@@ -111,7 +105,7 @@ export class SessionCore implements Session {
   }
 
   #download(download: Download): Observable<Reply> {
-    const { store, locks } = this.#options;
+    const { store, locks } = this.#services;
     const { path } = download;
     locks.assertFree(path);
     return withResource(
@@ -124,7 +118,7 @@ export class SessionCore implements Session {
   #upload(upload: Upload): Observable<Reply> {
     const { path, overwrite = 'overwrite', modified } = upload;
     this.#assertWritable(path);
-    const { store } = this.#options;
+    const { store } = this.#services;
     const write = () =>
       from(decideOverwrite(store, path, overwrite, modified)).pipe(
         mergeMap((decision) =>
@@ -136,7 +130,7 @@ export class SessionCore implements Session {
 
   /** Runs the upload of a file while its path is the holder's. */
   #whileUploading<T>(path: RemotePath, holder: LockHolder | undefined, write: () => ObservableInput<T>): Observable<T> {
-    const { locks } = this.#options;
+    const { locks } = this.#services;
     const upload$ = locks.while([path], 'is being uploaded', write, holder);
     if (holder === undefined || !locks.isHeld(path)) return upload$;
     return from(locks.takeOver(path, holder.owner)).pipe(mergeMap(() => upload$));
@@ -149,14 +143,14 @@ export class SessionCore implements Session {
   #holderOf({ size, modified, sender }: Pick<Upload, 'size' | 'modified' | 'sender'>): LockHolder | undefined {
     if (size === undefined || modified === undefined || sender === undefined) return undefined;
     return {
-      owner: JSON.stringify([this.#options.owner, size, modified]),
+      owner: JSON.stringify([this.#user.address, size, modified]),
       isAlive: () => sender.isAlive(),
       evict: () => sender.dismiss(ownerCameBack()),
     };
   }
 
   #downloadTree({ path, to }: DownloadTree): Observable<Reply> {
-    const { store, locks } = this.#options;
+    const { store, locks } = this.#services;
     locks.assertFree(path);
     return from(store.stat(path)).pipe(
       mergeMap(({ kind }) => {
@@ -169,7 +163,7 @@ export class SessionCore implements Session {
 
   #uploadTree({ path, from: tree, sender, overwrite = 'overwrite', fsync = false, resume = true }: UploadTree) {
     this.#assertWritable(path);
-    const { store, locks } = this.#options;
+    const { store, locks } = this.#services;
     const options = { overwrite, fsync, keep: resume };
     const targetOf = (file: TreeFile): RemotePath => [...path, ...file.path];
     const write: WriteTreeFile = (file, valve) => {
@@ -188,7 +182,7 @@ export class SessionCore implements Session {
 
   /** A move onto an existing folder goes into it, under the old name. */
   #move(path: RemotePath, to: RemotePath): Observable<Reply> {
-    const { store } = this.#options;
+    const { store } = this.#services;
     return from(statIfThere(store, to)).pipe(
       map((there) => (there?.kind === 'folder' ? [...to, ...path.slice(-1)] : to)),
       mergeMap((target) => this.#change([path, target], 'is being moved', () => store.move(path, target))),
@@ -197,7 +191,7 @@ export class SessionCore implements Session {
 
   #change(paths: readonly RemotePath[], what: string, change: () => Promise<void>): Observable<Reply> {
     for (const path of paths) this.#assertWritable(path);
-    return defer(() => this.#options.locks.whileSettling(paths, what, change)).pipe(map(() => ({ type: 'done' })));
+    return defer(() => this.#services.locks.whileSettling(paths, what, change)).pipe(map(() => ({ type: 'done' })));
   }
 
   #transfer(
@@ -205,16 +199,16 @@ export class SessionCore implements Session {
     { path }: Download | Upload | DownloadTree | UploadTree,
     run: () => Observable<Reply>,
   ): Observable<Reply> {
-    const { onTransfer } = this.#options;
-    return this.#counted(() => defer(run).pipe(reportTransfer({ direction, path }, (report) => onTransfer(report))));
+    const report$ = reportTransfer({ direction, path }, (report) => this.#user.transferred(report));
+    return this.#counted(() => defer(run).pipe(report$));
   }
 
   /** Runs work that reads or writes a whole file in one of the session's places for it. */
   #counted(run: () => Observable<Reply>): Observable<Reply> {
-    const { maxTransfers } = this.#options;
+    const { maxTransfers } = this.#services;
     if (this.#transfers >= maxTransfers)
       throw new LimitError('TOO_MANY_TRANSFERS', `${maxTransfers} transfers of this session are running already`);
-    const leave = this.#options.places.enter();
+    const leave = this.#services.places.enter();
     this.#transfers += 1;
     return defer(run).pipe(
       finalize(() => {
@@ -225,7 +219,7 @@ export class SessionCore implements Session {
   }
 
   #assertWritable(path: RemotePath): void {
-    if (this.#options.readOnly)
+    if (this.#services.readOnly)
       throw new FileError('READ_ONLY', `${formatPath(path)}: this server is read-only, nothing was changed`);
   }
 }
