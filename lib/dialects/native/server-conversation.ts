@@ -68,6 +68,8 @@ export class ServerConversation {
   readonly #running = new RunningRequests();
   #pages: ListingPages | undefined;
   #end: Subscriber<never> | undefined;
+  readonly #waiting: (Request | Misunderstood)[] = [];
+  #answering = 0;
   #isClientGone = false;
 
   constructor(session: Session, options: ServerTransferOptions) {
@@ -78,17 +80,30 @@ export class ServerConversation {
   /**
    * Answers requests until the client quits or leaves, or, after `part`, until what runs has ended. Never emits. To be
    * subscribed once. Errors with what broke the conversation; requests that were running fail with the same.
+   *
+   * What waits for its turn waits in a list: a `mergeMap` would be a kilobyte for each session that only waits.
    */
   run(): Observable<never> {
-    const { commands, idleMs } = this.#options.limits;
+    const { control, limits } = this.#options;
     return new Observable((subscriber) => {
       this.#end = subscriber;
       subscriber.add(() => {
         this.#pages?.close();
         this.#options.ahead?.close();
       });
-      const answers$ = this.#request$.pipe(mergeMap((request) => this.#answer(request), commands));
-      firstToEnd(this.#running.idleLimit(idleMs), answers$).subscribe(subscriber);
+      this.#running.idleLimit(limits.idleMs).subscribe(subscriber);
+      const message$ = firstToEnd(
+        control.payload$,
+        control.keepAlive(() => control.send({ type: 'ping', id: 1 })),
+      );
+      subscriber.add(
+        // When the client has left or is lost, what runs ends first, and then the conversation, as the client did.
+        message$.subscribe({
+          next: (payload) => this.#take(payload),
+          error: (error: unknown) => this.#endAfterAll(error),
+          complete: () => this.#endAfterAll(),
+        }),
+      );
     });
   }
 
@@ -98,32 +113,29 @@ export class ServerConversation {
     this.#endBehind(this.#options.control.send(bye), this.#running.settled$);
   }
 
-  /**
-   * What is to be answered; what is said about running requests is heard on the way. Never completes: when the client
-   * has left or is lost, what runs ends first, and then the conversation, as the client did.
-   */
-  get #request$(): Observable<Request | Misunderstood> {
-    const { control } = this.#options;
-    return new Observable((subscriber) =>
-      // Made here, so that nobody holds it but who it speaks to.
-      firstToEnd(
-        control.payload$,
-        control.keepAlive(() => control.send({ type: 'ping', id: 1 })),
-      ).subscribe({
-        next: (payload) => {
-          try {
-            const request = this.#hear(understand(payload));
-            if (request === undefined) return;
-            control.valve.hold(1);
-            subscriber.next(request);
-          } catch (error) {
-            subscriber.error(error);
-          }
-        },
-        error: (error: unknown) => this.#endAfterAll(error),
-        complete: () => this.#endAfterAll(),
-      }),
-    );
+  #take(payload: Buffer): void {
+    try {
+      const request = this.#hear(understand(payload));
+      if (request === undefined) return;
+      this.#options.control.valve.hold(1);
+      this.#waiting.push(request);
+      if (this.#answering < this.#options.limits.commands) this.#answerNext();
+    } catch (error) {
+      this.#end?.error(error);
+    }
+  }
+
+  /** Begins with the request that waits longest, if there is one. */
+  #answerNext(): void {
+    const request = this.#waiting.shift();
+    if (request === undefined) return;
+    this.#answering += 1;
+    const answered = (): void => {
+      this.#answering -= 1;
+      this.#answerNext();
+    };
+    const failed = (error: unknown): void => this.#end?.error(error);
+    this.#end?.add(this.#answer(request).subscribe({ complete: answered, error: failed }));
   }
 
   /** Takes what is said about a running request, and gives back what is a request itself, to be answered. */
