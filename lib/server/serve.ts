@@ -45,7 +45,7 @@ import { type ServedSession, Sessions } from './sessions.ts';
  * Completes only after `stop` was aborted and what ran has ended or `graceMs` is over. Errors with `OPTION_INVALID`,
  * `NOT_FOUND` (no such folder), `PERMISSION_DENIED` (it cannot be read) or `LISTEN_FAILED`; what happens in one session
  * never ends another. Unsubscribing closes every connection at once; files that were on their way are discarded. Holds
- * about 15 KB a session, twice that where as many have just left, and at most 5 MiB a transfer.
+ * about 12 KB a session, half as much again where as many have just left, and at most 5 MiB a transfer.
  *
  * @example serve({ root: './files', port: 1234 }).subscribe((event) => logger.info(event))
  */
