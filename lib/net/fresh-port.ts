@@ -5,11 +5,11 @@ import { type Listener, listen } from './listen.ts';
 const RESTING = 256;
 
 /** Ports of the system's choice that this process has closed again; the first has rested longest. */
-const resting: number[] = [];
+const resting = new Set<number>();
 
 /**
- * A port of the system's choice, opened on subscription: one that it has not given to this process before or, once some hundred
- * of these have been closed, the one of them that has rested longest. Otherwise as `listen`.
+ * A port of the system's choice, opened on subscription: once this process has closed some hundred of them, the one that has
+ * rested longest. Otherwise as `listen`.
  *
  * Each connection that was closed keeps its port from being chosen again for a minute, and Linux looks through all of them in
  * its search: from some 7000 on that takes 2 ms instead of 0.01 (measured on 6.18; `inet_csk_find_open_port`). A port that is
@@ -17,15 +17,24 @@ const resting: number[] = [];
  */
 export const listenOnFreshPort = (host: string): Observable<Listener> =>
   defer(() => {
-    const again = resting.length > RESTING ? resting.shift() : undefined;
-    const chosen$ = listen({ host, port: 0 });
-    // The system may have given it to another program meanwhile.
-    const listener$ = again === undefined ? chosen$ : listen({ host, port: again }).pipe(catchError(() => chosen$));
     let opened: number | undefined;
-    return listener$.pipe(
-      tap(({ port }) => (opened = port)),
+    return listenAgainOrAnew(host).pipe(
+      tap(({ port }) => {
+        opened = port;
+        // The system may choose one that rests here.
+        resting.delete(port);
+      }),
       finalize(() => {
-        if (opened !== undefined) resting.push(opened);
+        if (opened !== undefined) resting.add(opened);
       }),
     );
   });
+
+const listenAgainOrAnew = (host: string): Observable<Listener> => {
+  const anew$ = listen({ host, port: 0 });
+  const [longest] = resting;
+  if (longest === undefined || resting.size <= RESTING) return anew$;
+  resting.delete(longest);
+  // The system may have given it to another program meanwhile.
+  return listen({ host, port: longest }).pipe(catchError(() => anew$));
+};

@@ -16,21 +16,28 @@ export interface SessionsOptions {
 
 /** The sessions of a server, counted. */
 export class Sessions {
-  readonly options: SessionsOptions;
-  readonly places: Admission;
+  readonly services: SessionServices;
+  readonly tell: (event: ServerEvent) => void;
+  readonly #places: Admission;
   #opened = 0;
   #isStopping = false;
 
-  constructor(options: SessionsOptions) {
-    this.options = options;
-    this.places = new Admission(options.limits);
+  constructor({ limits, services, tell }: SessionsOptions) {
+    this.services = services;
+    this.tell = tell;
+    this.#places = new Admission(limits);
   }
 
   /** Begins a session. Throws `SERVER_FULL`, and `SERVER_STOPPING` after `stop`. */
   open(address: string): ServedSession {
     this.assertNotStopping();
-    this.places.enter(address);
+    this.#places.enter(address);
     return new ServedSession(this, (this.#opened += 1), address);
+  }
+
+  /** Gives up the place of a session that has ended. */
+  leave(address: string): void {
+    this.#places.leave(address);
   }
 
   /** From now on no session begins, and none of them begins anything. */
@@ -56,8 +63,8 @@ export class ServedSession implements Session {
     this.address = address;
     this.#sessions = sessions;
     this.#session = session;
-    this.#core = new SessionCore(sessions.options.services, this);
-    sessions.options.tell({ type: 'session-opened', session, address });
+    this.#core = new SessionCore(sessions.services, this);
+    sessions.tell({ type: 'session-opened', session, address });
   }
 
   execute(command: Command): Observable<Reply> {
@@ -66,21 +73,20 @@ export class ServedSession implements Session {
       return this.#core.execute(command);
     }).pipe(
       reportCommand(command, (report) =>
-        this.#sessions.options.tell({ type: 'command', session: this.#session, address: this.address, ...report }),
+        this.#sessions.tell({ type: 'command', session: this.#session, address: this.address, ...report }),
       ),
     );
   }
 
   transferred(report: TransferReport): void {
-    this.#sessions.options.tell({ type: 'transfer', session: this.#session, address: this.address, ...report });
+    this.#sessions.tell({ type: 'transfer', session: this.#session, address: this.address, ...report });
   }
 
   /** To be called once, with what ended it unless the client left in order. */
   close(error: SluiceError | undefined): void {
-    const { options, places } = this.#sessions;
-    places.leave(this.address);
+    this.#sessions.leave(this.address);
     const seconds = (performance.now() - this.#start) / 1000;
     const about = { session: this.#session, address: this.address, seconds };
-    options.tell({ type: 'session-closed', ...about, ...(error && { error }) });
+    this.#sessions.tell({ type: 'session-closed', ...about, ...(error && { error }) });
   }
 }

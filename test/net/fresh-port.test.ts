@@ -42,6 +42,7 @@ describe('listenOnFreshPort', () => {
     const turn = again.indexOf(again[0] ?? 0, 1);
     assert.ok(turn > 200, `the first port came again after ${turn}`);
     assert.deepEqual(again.slice(0, MANY - turn), again.slice(turn));
+    assert.equal(new Set(again.slice(0, turn)).size, turn, 'no other port comes twice meanwhile');
   });
 
   it('opens no port twice', async (test) => {

@@ -7,16 +7,12 @@ import { encodeFrame } from '../../protocol/frame-header.ts';
 import { fromReadable } from '../../streams/from-readable.ts';
 import { Valve } from '../../streams/valve.ts';
 import { Liveness, type LivenessLimits } from './liveness.ts';
-import { MessageDecoder } from './message-decoder.ts';
+import { MessageDecoder, type MessageDecoderOptions } from './message-decoder.ts';
 import { type Message, encodeMessage } from './messages.ts';
 
-export interface ControlChannelOptions extends LivenessLimits {
-  /** Largest payload to accept, in bytes. */
-  readonly maxPayload: number;
+export interface ControlChannelOptions extends LivenessLimits, Omit<MessageDecoderOptions, 'liveness'> {
   /** Messages that may be held before the connection is no longer read. */
   readonly maxHeld: number;
-  /** Whether messages carry a check; as the peer's first message has it where this is not known yet. */
-  readonly checked?: boolean;
 }
 
 /** A control connection as frames in and messages out. */

@@ -7,7 +7,7 @@ export interface MessageDecoderOptions {
   /** Largest payload to accept, in bytes. */
   readonly maxPayload: number;
   /** Whether messages carry a check; as the peer's first message has it where this is not known yet. */
-  readonly checked: boolean | undefined;
+  readonly checked?: boolean | undefined;
   /** Told of each message. */
   readonly liveness: Liveness;
 }
@@ -24,7 +24,7 @@ export class MessageDecoder implements Decoder<Buffer> {
     this.#liveness = liveness;
   }
 
-  /** Whether messages carry a check, as far as it is known: they should. */
+  /** Whether messages carry a check; taken for granted until the peer's first one tells. */
   get checked(): boolean {
     return this.#checked ?? true;
   }
