@@ -49,13 +49,14 @@ export const runBench = async (options: BenchOptions, { onStep, signal }: RunHoo
   return { format: RESULTS_FORMAT, began, machine, folder: parent, repeats, fsync, cells, leftOut };
 };
 
-const taskFor = ({ mode, size, count }: Work, { source }: Batch, folder: string, fsync: boolean): Task => ({
+const taskFor = ({ mode, size, count, idle }: Work, { source }: Batch, folder: string, fsync: boolean): Task => ({
   mode,
   folder,
   source,
   target: 'target',
   size,
   count,
+  idle,
   fsync,
 });
 

@@ -11,6 +11,7 @@ export const MODE_TITLES = {
   'downloads-at-once': 'downloads at once, file → nothing',
   sessions: 'sessions: connect, greet, list, quit',
   'idle-sessions': 'idle sessions',
+  'beside-idle': 'download beside idle sessions, file → nothing',
   'far-file': 'download of a small file, 50 ms away',
   'far-tree': 'download of a tree, 50 ms away',
   'far-pipe': 'download, 100 ms and 1 Gb/s away',

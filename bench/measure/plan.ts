@@ -10,6 +10,8 @@ export interface Scale {
   readonly treeFiles: number;
   readonly sessions: number;
   readonly idleSessions: number;
+  /** Bytes of a file that is downloaded beside as many idle sessions. */
+  readonly besideBytes: number;
   readonly downloadsAtOnce: number;
   readonly downloadBytes: number;
   /** Files of a tree that is far away, and bytes of a file that is. */
@@ -36,6 +38,7 @@ export interface Work {
   readonly label: string;
   readonly size: number;
   readonly count: number;
+  readonly idle: number;
   /** Acts in a sample. */
   readonly times: number;
   /** Samples, where the work is too long for as many as were asked for. */
@@ -73,6 +76,7 @@ const planScenarios = (scale: Scale): Batch[] => {
     treeFiles,
     sessions,
     idleSessions,
+    besideBytes,
     downloadsAtOnce,
     downloadBytes,
     farTreeFiles,
@@ -136,6 +140,19 @@ const planScenarios = (scale: Scale): Batch[] => {
       ],
     },
     {
+      source: 'beside',
+      prepare: (folder) => writeRandomFile(join(folder, 'beside'), besideBytes),
+      works: [
+        {
+          ...SINGLE,
+          mode: 'beside-idle',
+          size: besideBytes,
+          idle: idleSessions,
+          label: `${formatByteSize(besideBytes)} beside ${idleSessions}`,
+        },
+      ],
+    },
+    {
       source: 'many',
       prepare: (folder, signal) => writeEmptyFiles(join(folder, 'many'), entries, signal),
       works: [{ ...SINGLE, mode: 'list-folder', count: entries, label: `${entries} entries`, maxRepeats: 3 }],
@@ -145,4 +162,4 @@ const planScenarios = (scale: Scale): Batch[] => {
 
 const FEW_ENTRIES = 10;
 const FAR_FILES = 20;
-const SINGLE = { size: 0, count: 1, times: 1, maxRepeats: Infinity } as const;
+const SINGLE = { size: 0, count: 1, idle: 0, times: 1, maxRepeats: Infinity } as const;

@@ -13,6 +13,8 @@ export interface Task {
   readonly size: number;
   /** How many files, sessions or entries one act deals with. */
   readonly count: number;
+  /** Sessions that are held beside it, in which nothing happens. */
+  readonly idle: number;
   /** Whether a receiver that can forces each file to the disk. */
   readonly fsync: boolean;
 }

@@ -41,6 +41,7 @@ const inSession = (client: Client, task: Task): Act => {
   const { mode } = task;
   if (isFileMode(mode)) return (times) => timeEach(times, () => moveFile(client, mode, task));
   if (mode === 'list-folder') return () => listFolder(client, task);
+  if (mode === 'beside-idle') return (times) => timeEach(times, () => moveFile(client, 'download-to-nothing', task));
   const distance = DISTANCES[mode];
   if (distance) return countingTrips(distance.roundTripMs, () => moveFar(client, task));
   const move = mode === 'upload-tree' ? uploadTree : downloadTree;

@@ -7,12 +7,13 @@ import { MemoryStore } from './memory-store.ts';
 // Sessions beside those that are counted: one that looks on, and some that are still ending.
 const SPARE = 100;
 
-const start: ServerCalls['start'] = ({ mode, folder, size, count }) => {
+const start: ServerCalls['start'] = ({ mode, folder, size, count, idle }) => {
   // A link leads to one port.
   const ports: Pick<ServeOptions, 'dataPorts'> = DISTANCES[mode] ? { dataPorts: 'same' } : {};
   const where: ServeOptions = needsDisk(mode) ? { root: folder } : { store: new MemoryStore(size) };
+  const sessions = count + idle + SPARE;
   return new Promise((resolve, reject) => {
-    serve({ ...where, ...ports, port: 0, maxSessions: count + SPARE, maxSessionsPerAddress: count + SPARE }).subscribe({
+    serve({ ...where, ...ports, port: 0, maxSessions: sessions, maxSessionsPerAddress: sessions }).subscribe({
       next: (event) => {
         if (event.type === 'listening') resolve(event.port);
       },

@@ -8,6 +8,7 @@ import { commandClient, repeatRuns } from '../../programs/command-client.ts';
 import { LINK_HOST, type LinkCalls } from '../../workers/link-plan.ts';
 import { startClientWorker, startServerWorker } from '../../workers/worker-sides.ts';
 import { Worker } from '../../workers/worker.ts';
+import type { IdleCalls } from './idle-worker.ts';
 import type { StatCalls } from './stat-worker.ts';
 
 const programs = {
@@ -15,6 +16,7 @@ const programs = {
   server: new URL('./server-worker.js', import.meta.url),
   link: new URL('../../workers/link.js', import.meta.url),
   stat: new URL('./stat-worker.js', import.meta.url),
+  idle: new URL('./idle-worker.js', import.meta.url),
   commandLine: new URL('../../../bin/sluice.js', import.meta.url),
 };
 
@@ -58,7 +60,8 @@ const moveAway = async (server: ServerSide, distance: Distance, signal: AbortSig
 const startClient = async (task: Task, address: ServerAddress, signal: AbortSignal): Promise<ClientSide> => {
   if (task.mode === 'cold-start') return startCommandLine(task, address, signal);
   const client = await startClientWorker(programs.client, task, address, signal);
-  return task.mode === 'downloads-at-once' ? withStats(client, task, address, signal) : client;
+  if (task.mode === 'downloads-at-once') return withStats(client, task, address, signal);
+  return task.mode === 'beside-idle' ? besideIdle(client, task, address, signal) : client;
 };
 
 const startCommandLine = ({ source }: Task, { port }: ServerSide['address'], signal: AbortSignal): ClientSide => {
@@ -92,3 +95,38 @@ const withStats = async (
     throw error;
   }
 };
+
+/**
+ * Holds idle sessions in a process of its own, and does the same each time with a second client and server that have none
+ * beside them, so that whatever else the machine does meets both.
+ */
+const besideIdle = async (
+  client: ClientSide,
+  task: Task,
+  address: ServerAddress,
+  signal: AbortSignal,
+): Promise<ClientSide> => {
+  const idle = new Worker<IdleCalls>(programs.idle, signal);
+  const open: { close(): Promise<void> }[] = [client, idle];
+  const close = async () => {
+    for (const each of open.reverse()) await each.close();
+  };
+  try {
+    await idle.call('hold', { address, count: task.idle });
+    const emptyServer = await startServer(task, signal);
+    open.push(emptyServer);
+    const alone = await startClientWorker(programs.client, task, emptyServer.address, signal);
+    open.push(alone);
+    const act: ClientSide['act'] = async (times) => {
+      const without = await alone.act(times);
+      const beside = await client.act(times);
+      return { ...beside, figures: { 'times as long as without them': sum(beside.seconds) / sum(without.seconds) } };
+    };
+    return { act, usage: () => client.usage(), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
