@@ -58,6 +58,14 @@ const segmentCount = v.pipe(v.number(), v.integer(), v.minValue(1));
 const message = <T extends string, E extends v.ObjectEntries>(type: T, entries: E) =>
   v.object({ type: v.literal(type), ...entries });
 
+type MessageSchema = v.GenericSchema & { readonly entries: { readonly type: { readonly literal: string } } };
+
+/** Messages that may stand in one place, by their types: only one schema is looked at, where a `variant` tries each in turn. */
+type OneOf<S extends MessageSchema> = ReadonlyMap<string, S>;
+
+const oneOf = <S extends MessageSchema>(...schemas: readonly S[]): OneOf<S> =>
+  new Map(schemas.map((schema) => [schema.entries.type.literal, schema]));
+
 const HELLO = message('hello', { version: count, agent: v.optional(text), digests: v.array(text) });
 
 const WELCOME = message('hello', {
@@ -68,7 +76,7 @@ const WELCOME = message('hello', {
   limits: v.object({ controlFrame: count, dataFrame: frameLimit, transfers: count, commands: count, page: count }),
 });
 
-const REQUESTS = v.variant('type', [
+const REQUESTS = [
   message('list', { id, path, cursor: v.optional(cursor) }),
   message('stat', { id, path }),
   message('hash', { id, path, algorithm: v.picklist(DIGEST_NAMES) }),
@@ -113,19 +121,19 @@ const REQUESTS = v.variant('type', [
   message('space', { id }),
   message('ping', { id }),
   message('quit', { id }),
-]);
+];
 
 /** What a client says about one of its running requests. */
-const SIGNALS = v.variant('type', [
+const SIGNALS = [
   message('abort', { id, code: v.optional(text), message: v.optional(text) }),
   message('receipt', { id, bytes: count, digest: digestText, files: v.optional(count) }),
   message('pong', { id }),
   message('waiting', { id }),
-]);
+];
 
 const ERROR = message('error', { id: v.optional(id), code: text, message: v.string() });
 
-const REPLIES = v.variant('type', [
+const REPLIES = [
   message('listing', { id, entries: v.array(entry), cursor: v.optional(cursor) }),
   message('entry', { id, entry }),
   message('digest', { id, digest: digestText }),
@@ -158,10 +166,10 @@ const REPLIES = v.variant('type', [
   message('done', { id }),
   message('pong', { id }),
   ERROR,
-]);
+];
 
 /** What a server says without being asked. */
-const NOTICES = v.variant('type', [message('bye', { code: text, message: v.string() }), message('ping', { id })]);
+const NOTICES = [message('bye', { code: text, message: v.string() }), message('ping', { id })];
 
 /** Why something of a tree is not there. */
 const failure = v.object({ code: text, message: v.string() });
@@ -176,7 +184,7 @@ const TRAILER = v.object({
 const fileInTree = { size: count, modified: time, mode };
 
 /** What stands in front of each thing in a tree. */
-const TREE_HEADER = v.variant('type', [
+const TREE_HEADERS = [
   v.object({ type: v.literal('folder'), path }),
   v.object({ type: v.literal('file'), path, ...fileInTree }),
   v.object({
@@ -186,28 +194,30 @@ const TREE_HEADER = v.variant('type', [
   }),
   v.object({ type: v.literal('failed'), path, ...failure.entries }),
   v.object({ type: v.literal('end'), files: count, bytes: count }),
-]);
+];
 
 export type Hello = v.InferOutput<typeof HELLO>;
 export type Welcome = v.InferOutput<typeof WELCOME>;
-export type Request = v.InferOutput<typeof REQUESTS>;
-export type Signal = v.InferOutput<typeof SIGNALS>;
-export type ReplyMessage = v.InferOutput<typeof REPLIES>;
+export type Request = v.InferOutput<(typeof REQUESTS)[number]>;
+export type Signal = v.InferOutput<(typeof SIGNALS)[number]>;
+export type ReplyMessage = v.InferOutput<(typeof REPLIES)[number]>;
 /** What begins a transfer. */
 export type Accepted = Extract<ReplyMessage, { type: 'accepted' }>;
 export type ErrorMessage = v.InferOutput<typeof ERROR>;
-export type Notice = v.InferOutput<typeof NOTICES>;
+export type Notice = v.InferOutput<(typeof NOTICES)[number]>;
 export type Trailer = v.InferOutput<typeof TRAILER>;
 /** What a whole content was: its length, and the digest that proves it. */
 export type ContentProof = Pick<Trailer, 'bytes' | 'digest'> & { readonly files?: number | undefined };
-export type TreeHeader = v.InferOutput<typeof TREE_HEADER>;
+export type TreeHeader = v.InferOutput<(typeof TREE_HEADERS)[number]>;
 export type TreeRequest = Extract<Request, { type: 'get-tree' | 'put-tree' }>;
 export type Message = Hello | Welcome | Request | Signal | ReplyMessage | Notice;
 export type TransferRequest = Extract<Request, { type: 'get' | 'put' }>;
 
-const CLIENT_MESSAGES = v.variant('type', [REQUESTS, SIGNALS]);
-const WELCOME_OR_ERROR = v.variant('type', [WELCOME, ERROR]);
-const SERVER_MESSAGES = v.variant('type', [REPLIES, NOTICES]);
+const FIRST_OF_CLIENT = oneOf(HELLO);
+const FIRST_OF_SERVER = oneOf<typeof WELCOME | typeof ERROR>(WELCOME, ERROR);
+const OF_CLIENT = oneOf<(typeof REQUESTS | typeof SIGNALS)[number]>(...REQUESTS, ...SIGNALS);
+const OF_SERVER = oneOf<(typeof REPLIES | typeof NOTICES)[number]>(...REPLIES, ...NOTICES);
+const OF_TREE = oneOf(...TREE_HEADERS);
 
 /** A message that breaks its schema, with the request it belongs to where that much could be read. */
 export class MessageError extends ProtocolError {
@@ -226,27 +236,27 @@ export const encodeMessage = (value: Message | Trailer | TreeHeader, checked = f
 };
 
 /** The first message of a client. */
-export const decodeHello = (payload: Buffer): Hello => decode(HELLO, payload);
+export const decodeHello = (payload: Buffer): Hello => decode(FIRST_OF_CLIENT, payload);
 
 /** The first message of a server: its welcome, or the error why there is none. */
-export const decodeWelcome = (payload: Buffer): Welcome | ErrorMessage => decode(WELCOME_OR_ERROR, payload);
+export const decodeWelcome = (payload: Buffer): Welcome | ErrorMessage => decode(FIRST_OF_SERVER, payload);
 
 /** Any later message of a client. Throws a `MessageError` for what is no such message. */
-export const decodeClientMessage = (payload: Buffer): Request | Signal => decode(CLIENT_MESSAGES, payload);
+export const decodeClientMessage = (payload: Buffer): Request | Signal => decode(OF_CLIENT, payload);
 
 /** Any later message of a server. Throws a `MessageError` for what is no such message. */
-export const decodeServerMessage = (payload: Buffer): ReplyMessage | Notice => decode(SERVER_MESSAGES, payload);
+export const decodeServerMessage = (payload: Buffer): ReplyMessage | Notice => decode(OF_SERVER, payload);
 
 /** The frame behind a block of content. */
 export const decodeTrailer = (payload: Buffer, checked = false): Trailer => {
   if (checked) assertChecked(payload);
-  return decode(TRAILER, payload);
+  return valid(TRAILER, parseJson(payload));
 };
 
 /** A frame in front of a thing in a tree, or behind the last one. */
 export const decodeTreeHeader = (payload: Buffer, checked = false): TreeHeader => {
   if (checked) assertChecked(payload);
-  return decode(TREE_HEADER, payload);
+  return decode(OF_TREE, payload);
 };
 
 /** A failure as messages tell it. */
@@ -272,25 +282,31 @@ const MAX_ERROR_TEXT = 2048;
 
 const knownCode = (code: string): ErrorCode => (isErrorCode(code) ? code : 'INTERNAL');
 
-const decode = <S extends v.GenericSchema>(schema: S, payload: Buffer): v.InferOutput<S> => {
+const decode = <S extends MessageSchema>(schemas: OneOf<S>, payload: Buffer): v.InferOutput<S> => {
   const value = parseJson(payload);
+  const type = typeOf(value);
+  if (type === undefined) throw new MessageError('MESSAGE_INVALID', 'a message has no type', idOf(value));
+  const schema = schemas.get(type);
+  if (schema !== undefined) return valid(schema, value, type);
+  throw new MessageError(
+    'MESSAGE_UNKNOWN',
+    `message of unknown type ${JSON.stringify(type.slice(0, 64))}`,
+    idOf(value),
+  );
+};
+
+const valid = <S extends v.GenericSchema>(schema: S, value: unknown, type?: string): v.InferOutput<S> => {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const type = typeof value === 'object' && value !== null && 'type' in value ? value.type : undefined;
-  const place = v.getDotPath(issue);
-  if (place === 'type' && typeof type === 'string')
-    throw new MessageError(
-      'MESSAGE_UNKNOWN',
-      `message of unknown type ${JSON.stringify(type.slice(0, 64))}`,
-      idOf(value),
-    );
-  const what = typeof type === 'string' ? `a ${JSON.stringify(type.slice(0, 64))} message` : 'a message';
-  throw new MessageError(
-    'MESSAGE_INVALID',
-    `${what} is not valid at ${place ?? 'its top'}: ${issue.message}`,
-    idOf(value),
-  );
+  const what = type === undefined ? 'a message' : `a "${type}" message`;
+  const place = v.getDotPath(issue) ?? 'its top';
+  throw new MessageError('MESSAGE_INVALID', `${what} is not valid at ${place}: ${issue.message}`, idOf(value));
+};
+
+const typeOf = (value: unknown): string | undefined => {
+  if (typeof value !== 'object' || value === null || !('type' in value)) return undefined;
+  return typeof value.type === 'string' ? value.type : undefined;
 };
 
 const parseJson = (payload: Buffer): unknown => {
