@@ -2,10 +2,10 @@ import {
   type MonoTypeOperatorFunction,
   type Observable,
   ReplaySubject,
-  Subject,
   Subscription,
   defer,
   finalize,
+  map,
   takeUntil,
 } from 'rxjs';
 import type { RemoteSession } from '../dialects/dialect.ts';
@@ -16,7 +16,7 @@ import { sluiceError } from '../errors/from-system.ts';
 export class Connection {
   readonly #open: () => Observable<RemoteSession>;
   readonly #ended$ = new ReplaySubject<never>(1);
-  readonly #closed$ = new Subject<never>();
+  readonly #closed$ = new ReplaySubject<void>(1);
   #lifetime = new Subscription();
   #session: RemoteSession | undefined;
   #opening: Promise<RemoteSession> | undefined;
@@ -68,7 +68,7 @@ export class Connection {
       defer(() => {
         this.#keepers += 1;
         return stream$.pipe(
-          takeUntil(this.#closed$),
+          takeUntil(this.#closed$.pipe(map(refuse))),
           finalize(() => {
             this.#keepers -= 1;
             this.#tellLoss();
@@ -81,7 +81,7 @@ export class Connection {
   close(): void {
     this.#isClosed = true;
     this.#lifetime.unsubscribe();
-    this.#closed$.error(wasClosed());
+    this.#closed$.next();
   }
 
   #reopen(): Promise<RemoteSession> {
@@ -119,3 +119,7 @@ export class Connection {
 }
 
 const wasClosed = () => new ConnectionError('CLOSED_EARLY', 'the connection was closed');
+
+const refuse = (): never => {
+  throw wasClosed();
+};

@@ -1,6 +1,7 @@
-import { Observable, type Subscriber, filter, throwError, timeout } from 'rxjs';
+import { Observable, type Subscriber, filter } from 'rxjs';
 import { LimitError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
-import type { ControlChannel } from './control-channel.ts';
+import { unlessSilent } from '../../operators/unless-silent.ts';
+import { type ControlChannel, connectionLost } from './control-channel.ts';
 import { type ContentProof, type ReplyMessage, type Request, errorMessage, remoteError } from './messages.ts';
 
 type WithoutId<R> = R extends unknown ? Omit<R, 'id'> : never;
@@ -41,13 +42,23 @@ export class ClientRequests {
     this.#stallMs = stallMs;
   }
 
+  get areRunning(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** Throws what ended the session, if it has ended. */
+  assertOpen(): void {
+    if (this.#ended !== undefined) throw this.#ended;
+    if (!this.#control.isOpen) throw connectionLost();
+  }
+
   /** The one reply to a request that is no transfer. Errors as `start` does, and with `STALLED`: then it is given up. */
   ask(words: RequestWords): Observable<ReplyMessage> {
     const seconds = this.#stallMs / 1000;
     const unanswered = () =>
       new TimeoutError('STALLED', `the server is there, but has not answered "${words.type}" within ${seconds} s`);
     return this.start(words).reply$.pipe(
-      timeout({ each: this.#stallMs, with: () => throwError(unanswered) }),
+      unlessSilent(this.#stallMs, unanswered),
       filter(({ type }) => type !== 'waiting'),
     );
   }

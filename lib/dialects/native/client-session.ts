@@ -19,7 +19,7 @@ import { ClientRequests, type RequestWords } from './client-requests.ts';
 import { ClientFileTransfer } from './client-file-transfer.ts';
 import { ClientTreeTransfer } from './client-tree-transfer.ts';
 import { TransferRequests, type TransferRequestsOptions } from './transfer-requests.ts';
-import type { ControlChannel } from './control-channel.ts';
+import { type ControlChannel, connectionLost } from './control-channel.ts';
 import { type ReplyMessage, decodeServerMessage, remoteError } from './messages.ts';
 
 /** The far session of the native protocol, as this side speaks to it. */
@@ -31,11 +31,12 @@ export class ClientSession implements RemoteSession {
   readonly #ended$ = new ReplaySubject<never>(1);
   /** Why the server said it will end, for when it does. */
   #farewell: SluiceError | undefined;
+  #hasLeft = false;
 
-  constructor(control: ControlChannel, options: Omit<TransferRequestsOptions, 'requests'>) {
+  constructor(control: ControlChannel, options: Omit<TransferRequestsOptions, 'control' | 'requests'>) {
     this.#control = control;
     this.#requests = new ClientRequests(control, options.pulseLimits.stallMs);
-    const transfers = new TransferRequests({ ...options, requests: this.#requests });
+    const transfers = new TransferRequests({ ...options, control, requests: this.#requests });
     this.#files = new ClientFileTransfer(transfers);
     this.#trees = new ClientTreeTransfer(transfers);
   }
@@ -70,10 +71,12 @@ export class ClientSession implements RemoteSession {
   }
 
   quit(): Observable<never> {
-    return this.#ask({ type: 'quit' }, replyFor).pipe(
-      tap({ complete: () => this.#ended$.complete() }),
-      ignoreElements(),
-    );
+    return this.#ask({ type: 'quit' }, replyFor).pipe(tap({ complete: () => this.#leave() }), ignoreElements());
+  }
+
+  #leave(): void {
+    this.#hasLeft = true;
+    this.#ended$.complete();
   }
 
   /** Takes one message of the server. Throws where it breaks the protocol. */
@@ -93,6 +96,11 @@ export class ClientSession implements RemoteSession {
       default:
         this.#requests.settle(message);
     }
+  }
+
+  /** Ends the session as if the connection was lost, unless it was left in order and nothing runs. */
+  close(): void {
+    if (!this.#hasLeft || this.#requests.areRunning) this.fail(connectionLost());
   }
 
   /** Ends the session, and with it every request, with an error. */

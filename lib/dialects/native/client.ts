@@ -1,7 +1,6 @@
 import { Observable, Subscription, throwError, timeout } from 'rxjs';
 import { ProtocolError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
-import { plainAddress } from '../../net/address.ts';
 import { availableDigests } from '../../operators/digest.ts';
 import type { ClientDialect } from '../dialect.ts';
 import { ClientSession } from './client-session.ts';
@@ -43,11 +42,7 @@ export const nativeClient =
         const { digest, limits } = assertWelcome(payload);
         const begun = new ClientSession(control, {
           digestName: digest,
-          checked: control.checked,
-          liveness: control.liveness,
           pulseLimits: { quietMs, stallMs, restMs: Infinity },
-          serverAddress: plainAddress(socket.remoteAddress ?? ''),
-          ownAddress: plainAddress(socket.localAddress ?? ''),
           listener,
           maxFrame: Math.min(dataFrame, limits.dataFrame),
           dataMs,
@@ -80,7 +75,7 @@ export const nativeClient =
         alive.unsubscribe();
         reading.unsubscribe();
         greeting.unsubscribe();
-        session?.fail(connectionLost());
+        session?.close();
         control.close();
       };
     });

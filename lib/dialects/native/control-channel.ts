@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Observable } from 'rxjs';
 import { ConnectionError } from '../../errors/errors.ts';
+import { plainAddress } from '../../net/address.ts';
 import { closeGently } from '../../net/close-gently.ts';
 import { decodeWith } from '../../operators/decode-with.ts';
 import { encodeFrame } from '../../protocol/frame-header.ts';
@@ -52,9 +53,14 @@ export class ControlChannel {
     return this.#messages.checked;
   }
 
-  /** The other end's address. */
+  /** The other end's address; empty where the connection is gone and nobody had asked before. */
   get peer(): string {
-    return this.#socket.remoteAddress ?? '';
+    return plainAddress(this.#socket.remoteAddress ?? '');
+  }
+
+  /** This end's address, likewise. */
+  get here(): string {
+    return plainAddress(this.#socket.localAddress ?? '');
   }
 
   /**

@@ -6,8 +6,8 @@ import type { TransferPulse } from './transfer-pulse.ts';
 /** What the peer may still say about a request while it runs, kept for whoever asks late. */
 export class RunningRequest {
   readonly id: number;
-  /** Of its content, if it is a transfer. */
-  readonly pulse: TransferPulse;
+  readonly #newPulse: () => TransferPulse;
+  #pulse: TransferPulse | undefined;
   readonly #failure$ = new ReplaySubject<SluiceError>(1);
   readonly #contentFailure$ = new Subject<SluiceError>();
   readonly #receipt$ = new ReplaySubject<ContentProof>(1);
@@ -16,9 +16,14 @@ export class RunningRequest {
   /** What the content of the transfer was, once all of it has passed. */
   proof: ContentProof | undefined;
 
-  constructor(id: number, pulse: TransferPulse) {
+  constructor(id: number, newPulse: () => TransferPulse) {
     this.id = id;
-    this.pulse = pulse;
+    this.#newPulse = newPulse;
+  }
+
+  /** Of its content; made when it is asked for, because only transfers have any. */
+  get pulse(): TransferPulse {
+    return (this.#pulse ??= this.#newPulse());
   }
 
   /** Whether it was ended from outside, and may still have something to let go of. */

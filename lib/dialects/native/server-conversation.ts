@@ -49,6 +49,9 @@ interface Misunderstood {
   readonly error: SluiceError;
 }
 
+/** A request that is worked on. */
+type WorkRequest = Exclude<Request, { type: 'ping' | 'quit' }>;
+
 // In a turn of its own: a thousand waiting requests that end at once, each inside the one before, would fill the stack.
 const NOTHING_SOON: Observable<never> = EMPTY.pipe(observeOn(asapScheduler));
 
@@ -171,7 +174,8 @@ export class ServerConversation {
       this.#running.assertFree(request.id);
       // A sign of life is no work, so it keeps no session from being idle.
       if (request.type === 'ping') return control.send({ type: 'pong', id: request.id });
-      const running = new RunningRequest(request.id, this.#newPulse());
+      if (request.type === 'quit') return this.#takeLeave(request.id);
+      const running = new RunningRequest(request.id, () => this.#newPulse());
       this.#running.begin(running);
       const watching = TRANSFERS.includes(request.type) ? this.#watch(running) : this.#tellBusy(running);
       return defer(() => this.#perform(request, running)).pipe(
@@ -210,13 +214,14 @@ export class ServerConversation {
     });
   }
 
-  #perform(request: Exclude<Request, { type: 'ping' }> | Misunderstood, running: RunningRequest): Observable<never> {
-    const { control } = this.#options;
+  #takeLeave(id: number): Observable<never> {
+    return this.#options.control.send({ type: 'done', id }).pipe(tap({ complete: () => this.#end?.complete() }));
+  }
+
+  #perform(request: WorkRequest | Misunderstood, running: RunningRequest): Observable<never> {
     switch (request.type) {
       case 'misunderstood':
         return throwError(() => request.error);
-      case 'quit':
-        return control.send({ type: 'done', id: request.id }).pipe(tap({ complete: () => this.#end?.complete() }));
       case 'list':
         if (request.cursor !== undefined) return this.#sendPage(request.id, this.#listings.next(request.cursor));
     }
@@ -225,7 +230,7 @@ export class ServerConversation {
       .pipe(concatMap((reply) => this.#sendReply(reply, request, running)));
   }
 
-  #commandFor(request: Exclude<Request, { type: 'ping' | 'quit' }>, running: RunningRequest): Command {
+  #commandFor(request: WorkRequest, running: RunningRequest): Command {
     switch (request.type) {
       case 'list':
         return { type: 'list', path: checkPath(request.path) };

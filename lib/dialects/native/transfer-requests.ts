@@ -6,6 +6,7 @@ import {
   type Observable,
   Subject,
   catchError,
+  defer,
   merge,
   mergeMap,
   takeUntil,
@@ -18,25 +19,20 @@ import type { DigestName } from '../../operators/digest.ts';
 import type { Reply } from '../session.ts';
 import type { ClientRequests, OpenRequest, RequestWords } from './client-requests.ts';
 import type { ContentOptions } from './content.ts';
+import type { ControlChannel } from './control-channel.ts';
 import { connectData } from './data-connections.ts';
 import { DataDialler } from './data-dialler.ts';
 import { type DataPlan, noPort, planDialling, planListening } from './data-plan.ts';
-import type { Liveness } from './liveness.ts';
 import type { Accepted, ContentProof, ReplyMessage } from './messages.ts';
 import type { SegmentOptions } from './segment-content.ts';
 import { type PulseLimits, TransferPulse } from './transfer-pulse.ts';
 
 export interface TransferRequestsOptions {
   readonly requests: ClientRequests;
+  /** Its other end is where data connections go, and nowhere else. */
+  readonly control: ControlChannel;
   readonly digestName: DigestName;
-  /** Whether messages carry a check, those of data connections too. */
-  readonly checked: boolean;
-  readonly liveness: Liveness;
   readonly pulseLimits: PulseLimits;
-  /** Address of the server, as the control connection has it: data connections go there and nowhere else. */
-  readonly serverAddress: string;
-  /** Address of this side, as the control connection has it. */
-  readonly ownAddress: string;
   /** Who waits for the data connection. */
   readonly listener: 'server' | 'client';
   readonly maxFrame: number;
@@ -57,11 +53,10 @@ export interface Answered {
 /** What every transfer of a session has, of files or of trees: its request, its data connection, and its pulse. */
 export class TransferRequests {
   readonly #options: TransferRequestsOptions;
-  readonly #dialler: DataDialler;
+  #dialler: DataDialler | undefined;
 
   constructor(options: TransferRequestsOptions) {
     this.#options = options;
-    this.#dialler = new DataDialler(options.serverAddress, options.dataMs);
   }
 
   get digestName(): DigestName {
@@ -78,11 +73,11 @@ export class TransferRequests {
    * server's reason, or with this side's, of which the server is told. Unsubscribing cancels the transfer.
    */
   run(words: RequestWords, answer: (context: Answered) => Observable<Reply>): Observable<Reply> {
-    return this.#planData().pipe(
+    return defer(() => this.#planData()).pipe(
       mergeMap((plan) => {
-        const { requests, liveness, pulseLimits } = this.#options;
+        const { requests, control, pulseLimits } = this.#options;
         const request = requests.start({ ...words, ...plan.words });
-        const pulse = new TransferPulse(liveness, pulseLimits);
+        const pulse = new TransferPulse(control.liveness, pulseLimits);
         // Until the server has accepted the request, it is the server that everything waits for.
         pulse.restsHereWhile(() => false);
         const assertExpected = replyOrder();
@@ -113,14 +108,17 @@ export class TransferRequests {
   }
 
   #planData(): Observable<DataPlan> {
-    const { listener, ownAddress, dataMs } = this.#options;
-    return listener === 'client' ? planListening(ownAddress, dataMs) : planDialling(this.#dialler);
+    const { listener, control, requests, dataMs } = this.#options;
+    // A connection that is gone has no addresses any more.
+    requests.assertOpen();
+    if (listener === 'client') return planListening(control.here, dataMs);
+    return planDialling((this.#dialler ??= new DataDialler(control.peer, dataMs)));
   }
 
   /** How content travels behind one request. */
   content(pulse: TransferPulse, offset: number, onProof: (proof: ContentProof) => void): ContentOptions {
-    const { digestName, checked, maxFrame } = this.#options;
-    return { digestName, checked, maxFrame, offset, pulse, onProof };
+    const { digestName, control, maxFrame } = this.#options;
+    return { digestName, checked: control.checked, maxFrame, offset, pulse, onProof };
   }
 
   /** How the segments of one content do, that the server has accepted. */
@@ -130,11 +128,11 @@ export class TransferRequests {
     pulse: TransferPulse,
     onProof: (proof: ContentProof) => void,
   ): SegmentOptions {
-    const { serverAddress, dataMs } = this.#options;
+    const { control, dataMs } = this.#options;
     if (port === undefined) throw noPort();
     const ranges = segments.map(({ offset, end }) => ({ offset, end }));
     const socketOf = (index: number) =>
-      connectData(serverAddress, { port, token: segments[index]?.token ?? '' }, dataMs);
+      connectData(control.peer, { port, token: segments[index]?.token ?? '' }, dataMs);
     return { ...this.content(pulse, 0, onProof), pulse, size, ranges, socketOf };
   }
 }
