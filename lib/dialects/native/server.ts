@@ -11,7 +11,6 @@ import {
   switchMap,
   takeUntil,
   throwError,
-  timeout,
 } from 'rxjs';
 import { ConnectionError, ProtocolError, type SluiceError, TimeoutError } from '../../errors/errors.ts';
 import { sluiceError } from '../../errors/from-system.ts';
@@ -19,6 +18,7 @@ import { listen } from '../../net/listen.ts';
 import { takeFrame } from '../../net/take-frame.ts';
 import { followedBy } from '../../operators/followed-by.ts';
 import { type DigestName, availableDigests } from '../../operators/digest.ts';
+import { unlessSilent } from '../../operators/unless-silent.ts';
 import { assertUnchanged } from '../../protocol/message-check.ts';
 import { type DataPorts, isOnePort } from '../data-ports.ts';
 import type { OpenServerDialect, ServerDialect, SessionHost } from '../dialect.ts';
@@ -98,8 +98,9 @@ class NativeServer implements ServerDialect {
   }
 
   #firstFrame(socket: Socket): Observable<{ payload: Buffer; checked: boolean }> {
-    return takeFrame(socket, this.#limits.helloFrame).pipe(
-      helloDeadline(this.#limits.helloMs),
+    const { helloFrame, helloMs } = this.#limits;
+    return takeFrame(socket, helloFrame).pipe(
+      unlessSilent(helloMs, () => new TimeoutError('HELLO_TIMEOUT', `no hello came within ${helloMs / 1000} s`)),
       // A connection that may yet show the token of a running transfer is waited for.
       unlessStopping(this.#stopping$.pipe(switchMap(() => this.#sharedPort.idle$))),
       map((payload) => ({ payload, checked: assertUnchanged(payload) })),
@@ -184,12 +185,6 @@ const unlessStopping = (stopping$: Observable<unknown>) =>
       }),
     ),
   );
-
-const helloDeadline = (helloMs: number) =>
-  timeout<Buffer, Observable<never>>({
-    first: helloMs,
-    with: () => throwError(() => new TimeoutError('HELLO_TIMEOUT', `no hello came within ${helloMs / 1000} s`)),
-  });
 
 /** Throws `VERSION_MISMATCH` where client and server cannot speak with each other. */
 const digestFor = ({ version, digests }: Hello): DigestName => {
