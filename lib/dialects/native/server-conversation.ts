@@ -2,17 +2,15 @@ import {
   EMPTY,
   Observable,
   type Subscriber,
-  type Subscription,
+  Subscription,
   asapScheduler,
   catchError,
   concat,
   concatMap,
   defer,
-  exhaustMap,
   finalize,
   firstValueFrom,
   from,
-  interval,
   merge,
   mergeMap,
   observeOn,
@@ -201,9 +199,12 @@ export class ServerConversation {
   /** Tells the client as long as its request is worked on: a digest of a large file takes its time. */
   #tellBusy({ id }: RunningRequest): Subscription {
     const { control, limits } = this.#options;
-    const busy$ = interval(limits.quietMs).pipe(exhaustMap(() => control.send({ type: 'waiting', id })));
-    // A word that cannot be sent is lost with its connection, and the connection's reader sees that.
-    return busy$.subscribe({ error: () => undefined });
+    const say = () => {
+      // A word that cannot be sent is lost with its connection, and the connection's reader sees that.
+      control.send({ type: 'waiting', id }).subscribe({ error: () => undefined });
+    };
+    const clock = setInterval(say, limits.quietMs);
+    return new Subscription(() => clearInterval(clock));
   }
 
   /** Tells the client while the content rests here, and ends a transfer that stalls. */

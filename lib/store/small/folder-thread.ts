@@ -86,7 +86,6 @@ export class FolderThread {
 
   #send(): void {
     if (this.#gathered.length === 0 || this.#underWay.length > 0) return;
-    clearTimeout(this.#ending);
     let files = 0;
     const later = this.#gathered.findIndex((waiting) => (files += waiting.files) > FILES_AT_ONCE);
     // One goes at any time, however large it is.
@@ -108,15 +107,19 @@ export class FolderThread {
   }
 
   #endWhenIdle(): void {
-    clearTimeout(this.#ending);
-    this.#ending = setTimeout(() => {
-      this.#isReady = false;
-      void this.#worker?.terminate();
-    }, this.#idleMs).unref();
+    this.#ending ??= setTimeout(() => this.#end(), this.#idleMs).unref();
+    this.#ending.refresh();
+  }
+
+  #end(): void {
+    if (this.#underWay.length > 0) return;
+    this.#isReady = false;
+    void this.#worker?.terminate();
   }
 
   #ended(): void {
     clearTimeout(this.#ending);
+    this.#ending = undefined;
     this.#isReady = false;
     this.#worker = undefined;
     this.#asked = 0;
