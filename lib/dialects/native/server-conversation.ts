@@ -199,9 +199,12 @@ export class ServerConversation {
   /** Tells the client as long as its request is worked on: a digest of a large file takes its time. */
   #tellBusy({ id }: RunningRequest): Subscription {
     const { control, limits } = this.#options;
+    let saying = Subscription.EMPTY;
     const say = () => {
+      // A client that has not taken the last word gets no further one: what it leaves unread tells that it is gone.
+      if (!saying.closed) return;
       // A word that cannot be sent is lost with its connection, and the connection's reader sees that.
-      control.send({ type: 'waiting', id }).subscribe({ error: () => undefined });
+      saying = control.send({ type: 'waiting', id }).subscribe({ error: () => undefined });
     };
     const clock = setInterval(say, limits.quietMs);
     return new Subscription(() => clearInterval(clock));
