@@ -6,7 +6,6 @@ import {
   concat,
   defer,
   firstValueFrom,
-  from,
   lastValueFrom,
   mergeMap,
   takeUntil,
@@ -19,6 +18,7 @@ import { untilAborted } from '../operators/until-aborted.ts';
 import type { Entry, Space } from '../protocol/entry.ts';
 import { type RemotePath, checkPath } from '../protocol/path.ts';
 import type { Sink, Source } from '../streams/flow.ts';
+import { fromPull } from '../streams/from-pull.ts';
 import { locateFile } from '../transfer/local-file.ts';
 import { ProgressMeter, type TransferProgress, type TreeProgress } from '../transfer/transfer-progress.ts';
 import type { TreeCount } from '../transfer/tree.ts';
@@ -65,7 +65,7 @@ export class Client {
    */
   list(path: RemotePath): Observable<Entry> {
     return defer(() => this.#connection.session.execute({ type: 'list', path: checkPath(path) })).pipe(
-      mergeMap((reply) => (reply.type === 'listing' ? from(reply.entries) : [])),
+      mergeMap((reply) => (reply.type === 'listing' ? fromPull(reply.entries) : EMPTY)),
     );
   }
 
