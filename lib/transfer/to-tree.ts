@@ -1,7 +1,9 @@
 import {
+  EMPTY,
   Observable,
   type ObservableInput,
   bufferCount,
+  catchError,
   concat,
   connect,
   defer,
@@ -13,6 +15,7 @@ import {
   mergeMap,
   of,
   tap,
+  throwError,
 } from 'rxjs';
 import { sluiceError } from '../errors/from-system.ts';
 import { gatherTurn } from '../operators/gather-turn.ts';
@@ -40,7 +43,8 @@ export interface ToTreeOptions {
 /**
  * A folder of a store as the place where a tree goes: makes the folders that are missing, itself among them, and writes
  * the files side by side, each whole or not at all. What fails is counted and told, and harms nothing else; only a root
- * that cannot be made fails the whole. Completes when all is done.
+ * that cannot be made fails the whole. Completes when all is done; errors with what broke the tree off when the small files that
+ * came before are written.
  */
 export const toTree =
   (store: FolderStore, root: RemotePath, options: ToTreeOptions): TreeSink =>
@@ -111,11 +115,22 @@ class ArrivingTree {
     this.#folders.close();
   }
 
+  /** A tree that breaks off errors when the small files that came before are written: they are whole, and need not come again. */
   #settleAll(item$: Observable<TreeItem>, writeSmall: WriteSmallFiles): Observable<Change> {
-    return item$.pipe(
+    let end$: Observable<never> = EMPTY;
+    const untilBroken$ = item$.pipe(
+      catchError((error: unknown) => {
+        end$ = throwError(() => error);
+        return EMPTY;
+      }),
+    );
+    return untilBroken$.pipe(
       connect((shared$) =>
         merge(
-          this.#settleSmall(shared$.pipe(filter(isSmallTreeFile)), writeSmall),
+          concat(
+            this.#settleSmall(shared$.pipe(filter(isSmallTreeFile)), writeSmall),
+            defer(() => end$),
+          ),
           this.#settleEach(shared$.pipe(filter((item) => !isSmallTreeFile(item)))),
         ),
       ),

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, it } from 'node:test';
-import { NEVER, Subject, concat, defer, from, of, throwError } from 'rxjs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { NEVER, Subject, concat, defer, finalize, from, of, throwError } from 'rxjs';
 import { ConnectionError, FileError, LocalFolderStore, UnsupportedError, Valve } from '../../lib/index.ts';
 import { fromPull } from '../../lib/streams/from-pull.ts';
 import { type ToTreeOptions, type WriteTreeFile, toTree } from '../../lib/transfer/to-tree.ts';
@@ -161,6 +162,26 @@ describe('toTree', () => {
     await until(() => seen.length > 0);
     assert.deepEqual(seen, ['a', 'b']);
     assert.equal(valve.held, 0);
+  });
+
+  it('errors with what broke it off when all small files before that are written, and waits for no others', async (test) => {
+    const { store, valve } = await start(test);
+    const lost = new ConnectionError('CLOSED_EARLY', 'lost');
+    let written = 0;
+    const writeSmall: WriteSmallFiles = async (files) => {
+      await nextTurn();
+      written += files.length;
+      return files.map(() => true);
+    };
+    let running = 0;
+    const write: WriteTreeFile = () => defer(() => ((running += 1), NEVER)).pipe(finalize(() => (running -= 1)));
+    const small = Array.from({ length: 1000 }, (_, index) => fileItem(`${index}`, { whole: Buffer.from('x') }));
+    const items$ = concat(
+      of(fileItem('large'), ...small),
+      throwError(() => lost),
+    );
+    await assert.rejects(valuesOf(items$.pipe(toTree(store, ['tree'], { write, writeSmall })(valve))), lost);
+    assert.deepEqual({ written, running, held: valve.held }, { written: 1000, running: 0, held: 0 });
   });
 
   it('begins no more small files together than a store needs at a time, and none after it was given up', async (test) => {
