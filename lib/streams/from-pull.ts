@@ -4,7 +4,7 @@ import { Observable, of } from 'rxjs';
  * The items of an async iterable, taken one by one and only while `open$` says so, which is always if it is not there.
  *
  * Cold. Unsubscribing ends the iteration after the item that is under way. Errors with what the iterable throws. rxjs's `from`
- * takes the same in twice the time, because it is compiled for engines without `await`.
+ * needs up to twice the time for it, because it is compiled for engines without `await`.
  */
 export const fromPull = <T>(items: AsyncIterable<T>, open$: Observable<boolean> = of(true)): Observable<T> =>
   new Observable((subscriber) => {

@@ -5,6 +5,7 @@ import type { ClientSide, Peer, ServerAddress, ServerSide } from '../../measure/
 import { DISTANCES, type Distance } from '../../measure/mode.ts';
 import type { Task } from '../../measure/task.ts';
 import { commandClient, repeatRuns } from '../../programs/command-client.ts';
+import { median } from '../../report/quantile.ts';
 import { LINK_HOST, type LinkCalls } from '../../workers/link-plan.ts';
 import { startClientWorker, startServerWorker } from '../../workers/worker-sides.ts';
 import { Worker } from '../../workers/worker.ts';
@@ -120,7 +121,10 @@ const besideIdle = async (
     const act: ClientSide['act'] = async (times) => {
       const without = await alone.act(times);
       const beside = await client.act(times);
-      return { ...beside, figures: { 'times as long as without them': sum(beside.seconds) / sum(without.seconds) } };
+      return {
+        ...beside,
+        figures: { 'times as long as without them': median(beside.seconds) / median(without.seconds) },
+      };
     };
     return { act, usage: () => client.usage(), close };
   } catch (error) {
@@ -128,5 +132,3 @@ const besideIdle = async (
     throw error;
   }
 };
-
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
